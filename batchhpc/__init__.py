@@ -1,0 +1,49 @@
+"""One job spec, run as a tightly coupled MPI job: here, and on AWS Batch from the same documents.
+
+Names are resolved on first use: ``python -m batchhpc.agent`` runs this file on every node, where nothing but the
+standard library may be there (docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from batchhpc.compiler import CompiledJob, compile_job
+    from batchhpc.errors import BatchHpcError, InvalidSpec
+    from batchhpc.jobs import Job, JobState, JobStatus
+    from batchhpc.local import LocalRunner
+    from batchhpc.spec import Environment, JobSpec, Mount, NodeGroup
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "BatchHpcError": "batchhpc.errors",
+    "CompiledJob": "batchhpc.compiler",
+    "Environment": "batchhpc.spec",
+    "InvalidSpec": "batchhpc.errors",
+    "Job": "batchhpc.jobs",
+    "JobSpec": "batchhpc.spec",
+    "JobState": "batchhpc.jobs",
+    "JobStatus": "batchhpc.jobs",
+    "LocalRunner": "batchhpc.local",
+    "Mount": "batchhpc.spec",
+    "NodeGroup": "batchhpc.spec",
+    "compile_job": "batchhpc.compiler",
+}
+
+__all__ = [  # noqa: PLE0604 - ruff cannot see through the starred keys
+    "__version__",
+    *_HOME,
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'batchhpc' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,100 @@
+"""Every variable, port, exit code and log event that compiler, local runner, agent and rank share.
+
+docs/reference/agent.md is generated from this file. Whatever stands here is written by one side and read by another; a
+contract test fails if a name has only one of the two.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+# --- Set by AWS Batch (R41), and by the local runner on exactly the same nodes ------------------------------------------
+JOB_ID: Final = "AWS_BATCH_JOB_ID"
+JOB_ATTEMPT: Final = "AWS_BATCH_JOB_ATTEMPT"
+COMPUTE_ENVIRONMENT: Final = "AWS_BATCH_CE_NAME"
+JOB_QUEUE: Final = "AWS_BATCH_JQ_NAME"
+NODE_INDEX: Final = "AWS_BATCH_JOB_NODE_INDEX"
+NUM_NODES: Final = "AWS_BATCH_JOB_NUM_NODES"
+MAIN_NODE_INDEX: Final = "AWS_BATCH_JOB_MAIN_NODE_INDEX"
+MAIN_NODE_ADDRESS: Final = "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS"  # children only
+
+# --- Written by the compiler into the job definition, read by the agent --------------------------------------------------
+LAUNCHER: Final = "BATCHHPC_LAUNCHER"  # auto | openmpi | mpich | intelmpi | none
+RANKS_PER_NODE: Final = "BATCHHPC_RANKS_PER_NODE"
+CPUS_PER_RANK: Final = "BATCHHPC_CPUS_PER_RANK"
+FABRIC: Final = "BATCHHPC_FABRIC"  # efa | ena
+JOIN_TIMEOUT: Final = "BATCHHPC_JOIN_TIMEOUT"  # seconds
+LOST_AFTER: Final = "BATCHHPC_LOST_AFTER"  # seconds
+STOP_GRACE: Final = "BATCHHPC_STOP_GRACE"  # seconds between SIGTERM and SIGKILL (R40)
+SECRET: Final = "BATCHHPC_SECRET"  # delivered as a Batch secret, never as a plain variable; the ranks never see it
+
+COMPILED: Final = (LAUNCHER, RANKS_PER_NODE, CPUS_PER_RANK, FABRIC, JOIN_TIMEOUT, LOST_AFTER, STOP_GRACE)
+
+# --- Set by whoever runs a node where the node cannot find out by itself -------------------------------------------------
+NODE_ADDRESS: Final = "BATCHHPC_NODE_ADDRESS"  # this node's own address, where several nodes share one network stack
+METADATA_ENDPOINT: Final = "AWS_EC2_METADATA_SERVICE_ENDPOINT"  # the SDKs' variable; default http://169.254.169.254
+
+# --- Given by the agent to the ranks of its node -------------------------------------------------------------------------
+AGENT_SOCKET: Final = "BATCHHPC_AGENT_SOCKET"  # path of the agent's Unix socket
+NOTICE_FILE: Final = "BATCHHPC_NOTICE_FILE"  # JSON {"reason": str, "deadline": Unix seconds}; there once SIGUSR1 was sent
+
+PORT: Final = 7700  # the main node listens here; awsvpc gives every node an address of its own (R28)
+NODE_COMMAND: Final = ("python3", "-m", "batchhpc.agent", "--")  # what the compiler puts before the user's command
+
+# --- Exit codes. Any other code is the program's own, passed through untouched -------------------------------------------
+EXIT_INTERNAL: Final = 70  # the agent is at fault: a bug
+EXIT_INFRASTRUCTURE: Final = 75  # a node never came or was lost: the one code that AWS Batch is told to retry
+EXIT_MISCONFIGURED: Final = 78  # trying again cannot help
+EXIT_STOPPED: Final = 143  # ended because of SIGTERM (time limit, terminate), as a shell would say
+
+# --- Log events: one line each, `2026-01-02T03:04:05.123Z node=2 event=child_joined key=value ...` -----------------------
+EVENTS: Final = {
+    "agent_started": "The agent runs: its node, its role, attempt, ranks.",
+    "waiting_for_nodes": "The main node listens; how many nodes it waits for, and until when.",
+    "connecting": "A child node looks for the main node.",
+    "child_joined": "A child node proved that it knows the secret and is in; how many are still missing.",
+    "join_refused": "A connection was turned away; from where, and why.",
+    "joined": "This child node is in.",
+    "nodes_missing": "The deadline passed and these nodes never joined.",
+    "launching": "All nodes are here: launcher, ranks, hosts; mpirun starts.",
+    "ranks_running": "Every rank's program runs.",
+    "progress": "A rank tells how far it is: done, total, unit.",
+    "rank_exited": "A rank ended with a code other than 0, or by a signal.",
+    "node_lost": "A node fell silent or its link broke; which, how, after how long.",
+    "stop_notice": "The node or job is told to stop: reason, seconds left.",
+    "notice_passed": "The notice reached the ranks that listen: how many by SIGUSR1, how many without a handler.",
+    "stopping": "Ranks are ended on every node; why.",
+    "launcher_exited": "mpirun ended, with which code.",
+    "processes_ended": "Processes that outlived their program were ended; how many.",
+    "finished": "The agent ends: its exit code, and why.",
+}
+
+_EVENT_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z node=\d+ event=")
+_FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
+
+
+def event_line(now: float, node: int, event: str, **fields: object) -> str:
+    """One log event as text, without its line end; values with blanks or quotes are written as JSON strings.
+
+    Args:
+        now: Unix seconds.
+        node: index of the node that speaks.
+        event: one of `EVENTS`.
+        fields: what the event tells, in order.
+    """
+    assert event in EVENTS, event
+    time = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    shown = (
+        f"{name}={text if re.fullmatch(r'[^\s\"=]+', text := str(value)) else json.dumps(text)}" for name, value in fields.items()
+    )
+    return " ".join([f"{time}Z node={node} event={event}", *shown])
+
+
+def parse_event_line(line: str) -> dict[str, str] | None:
+    """The fields of an event line, ``node`` and ``event`` among them; None for a line of the program's own."""
+    if not _EVENT_LINE.match(line):
+        return None
+    return {name: json.loads(text) if text.startswith('"') else text for name, text in _FIELD.findall(line)}

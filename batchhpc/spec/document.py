@@ -1,0 +1,89 @@
+"""A spec as a whole document: from and to YAML and JSON text, and its JSON schema."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any, Self
+
+from batchhpc.errors import InvalidSpec, Problem
+from batchhpc.spec.model import Model
+
+
+class Document(Model):
+    """A spec that a file can hold."""
+
+    @classmethod
+    def from_yaml(cls, text: str, document: str = "") -> Self:
+        """Reads YAML 1.2 (so JSON, too).
+
+        Args:
+            text: the document.
+            document: its name, for messages.
+
+        Raises:
+            InvalidSpec: with every problem found.
+        """
+        from ruamel.yaml import YAML  # noqa: PLC0415 - 60 ms that a Python user need not spend
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
+        try:
+            data = YAML(typ="safe", pure=True).load(text)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = f"line {mark.line + 1}" if mark else ""
+            raise InvalidSpec([Problem(line, f"is not YAML: {error.problem or error.context}")], document) from error
+        except YAMLError as error:
+            raise InvalidSpec([Problem("", f"is not YAML: {error}")], document) from error
+        return cls.from_data(data, document)
+
+    @classmethod
+    def from_json(cls, text: str, document: str = "") -> Self:
+        """Reads JSON.
+
+        Raises:
+            InvalidSpec: with every problem found.
+        """
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InvalidSpec([Problem(f"line {error.lineno}", f"is not JSON: {error.msg}")], document) from error
+        return cls.from_data(data, document)
+
+    @classmethod
+    def from_data(cls, data: Any, document: str = "") -> Self:
+        """Takes what a YAML or JSON parser gave.
+
+        Raises:
+            InvalidSpec: with every problem found.
+        """
+        if not isinstance(data, dict):
+            given = "empty" if data is None else f"a {type(data).__name__}"
+            raise InvalidSpec([Problem("", f"must be a mapping of names to values, but is {given}")], document)
+        try:
+            return cls(**{str(name): value for name, value in data.items()})
+        except InvalidSpec as error:
+            raise error.of(document) from error
+
+    def to_data(self) -> dict[str, Any]:
+        """The fields the user wrote, as JSON types; ``from_data`` gives an equal spec back."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+    def to_json(self) -> str:
+        """The fields the user wrote, as indented JSON."""
+        return json.dumps(self.to_data(), indent=2)
+
+    def to_yaml(self) -> str:
+        """The fields the user wrote, as YAML."""
+        from ruamel.yaml import YAML  # noqa: PLC0415 - 60 ms that a Python user need not spend
+
+        text = io.StringIO()
+        yaml = YAML()
+        yaml.width = 120
+        yaml.dump(self.to_data(), text)
+        return text.getvalue()
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """JSON schema (2020-12) of the document, for editors and validators."""
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}

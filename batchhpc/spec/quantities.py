@@ -1,0 +1,134 @@
+"""Amounts of memory and time, written as people write them and kept exact."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic_core import PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+
+
+class _Quantity(int):
+    """A whole number of the smallest unit; equal and ordered as that number, printed in the largest unit that fits."""
+
+    _units: ClassVar[dict[str, int]]  # unit -> how many of the smallest; printed with the largest that divides
+    _what: ClassVar[str]
+    _examples: ClassVar[list[str]]
+    _pattern: ClassVar[str]
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Reads ``56 GiB`` or ``1h30m``.
+
+        Raises:
+            ValueError: it is not such a text, or not a whole number of the smallest unit.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise ValueError(f"{value!r} is not {cls._what}")
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} has no unit")  # noqa: TRY004 - a wrong value, reported with the others
+        return cls(cls._count(value.strip()))
+
+    @classmethod
+    def _count(cls, text: str) -> int:
+        raise NotImplementedError
+
+    @classmethod
+    def _whole(cls, text: str, amount: Fraction, unit: str) -> int:
+        if amount.denominator != 1:
+            raise ValueError(f"{text!r} is {float(amount):.10g} {unit}, which is not whole")
+        return amount.numerator
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def validate(value: object) -> Self:
+            try:
+                return cls.parse(value)
+            except ValueError as error:
+                hint = f"write it with its unit: {', '.join(cls._examples)}"
+                raise PydanticCustomError("quantity", "{reason}", {"reason": str(error), "hint": hint}) from error
+
+        return core_schema.no_info_plain_validator_function(
+            validate, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "pattern": cls._pattern, "examples": cls._examples}
+
+
+class Memory(_Quantity):
+    """An amount of memory in bytes: ``56 GiB``, ``512 MiB``, ``1.5 GB``.
+
+    The unit must be written: ``56`` alone would be MiB to AWS Batch and bytes to Docker.
+    """
+
+    _units: ClassVar[dict[str, int]] = {
+        "TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "TB": 10**12, "GB": 10**9, "MB": 10**6, "KB": 10**3, "B": 1,
+    }  # fmt: skip
+    _what: ClassVar[str] = "an amount of memory"
+    _examples: ClassVar[list[str]] = ["56 GiB", "512 MiB"]
+    _pattern: ClassVar[str] = r"^\s*\d+(\.\d+)?\s*([KMGTkmgt][iI]?)?[bB]\s*$"
+
+    @classmethod
+    def _count(cls, text: str) -> int:
+        match = re.fullmatch(_NUMBER + r"\s*([A-Za-z]+)", text)
+        by_lower = {unit.lower(): size for unit, size in cls._units.items()}
+        if not match or match[2].lower() not in by_lower:
+            raise ValueError(f"{text!r} is not an amount of memory")
+        return cls._whole(text, Fraction(match[1]) * by_lower[match[2].lower()], "bytes")
+
+    @property
+    def mib(self) -> Fraction:
+        """The same in MiB, the unit of AWS Batch; exact, so not always whole."""
+        return Fraction(int(self), 2**20)
+
+    def __str__(self) -> str:
+        for unit, size in self._units.items():
+            if self >= size and self % size == 0:
+                return f"{self // size} {unit}"
+        return f"{int(self)} B"
+
+
+class Duration(_Quantity):
+    """A length of time in milliseconds: ``30m``, ``1h30m``, ``2.5s``, ``2d``, or as Slurm writes it, ``1:30:00``."""
+
+    _units: ClassVar[dict[str, int]] = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+    _what: ClassVar[str] = "a length of time"
+    _examples: ClassVar[list[str]] = ["30m", "1h30m", "90s"]
+    _pattern: ClassVar[str] = r"^\s*((\d+(\.\d+)?\s*(d|h|min|m|s|ms)\s*)+|\d+:[0-5]\d:[0-5]\d)\s*$"
+
+    @classmethod
+    def _count(cls, text: str) -> int:
+        if clock := re.fullmatch(r"(\d+):([0-5]\d):([0-5]\d)", text):
+            hours, minutes, seconds = (int(part) for part in clock.groups())
+            return 1000 * (3600 * hours + 60 * minutes + seconds)
+        part = re.compile(_NUMBER + r"\s*(ms|min|d|h|m|s)\s*")
+        if not text or re.sub(part, "", text):
+            raise ValueError(f"{text!r} is not a length of time")
+        total = sum(
+            (Fraction(number) * cls._units["m" if unit == "min" else unit] for number, unit in part.findall(text)), Fraction()
+        )
+        return cls._whole(text, total, "ms")
+
+    @property
+    def seconds(self) -> Fraction:
+        """The same in seconds, exact."""
+        return Fraction(int(self), 1000)
+
+    def __str__(self) -> str:
+        rest, parts = int(self), []
+        for unit, size in self._units.items():
+            count, rest = divmod(rest, size)
+            if count:
+                parts.append(f"{count}{unit}")
+        return "".join(parts) or "0s"
