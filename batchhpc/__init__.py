@@ -33,9 +33,20 @@ _HOME = {
     "compile_job": "batchhpc.compiler",
 }
 
-__all__ = [  # noqa: PLE0604 - ruff cannot see through the starred keys
+__all__ = [
+    "BatchHpcError",
+    "CompiledJob",
+    "Environment",
+    "InvalidSpec",
+    "Job",
+    "JobSpec",
+    "JobState",
+    "JobStatus",
+    "LocalRunner",
+    "Mount",
+    "NodeGroup",
     "__version__",
-    *_HOME,
+    "compile_job",
 ]
 
 

@@ -29,7 +29,7 @@ FABRIC: Final = "BATCHHPC_FABRIC"  # efa | ena
 JOIN_TIMEOUT: Final = "BATCHHPC_JOIN_TIMEOUT"  # seconds
 LOST_AFTER: Final = "BATCHHPC_LOST_AFTER"  # seconds
 STOP_GRACE: Final = "BATCHHPC_STOP_GRACE"  # seconds between SIGTERM and SIGKILL (R40)
-SECRET: Final = "BATCHHPC_SECRET"  # delivered as a Batch secret, never as a plain variable; the ranks never see it
+SECRET: Final = "BATCHHPC_SECRET"  # noqa: S105 - a name; delivered as a Batch secret, never as a plain variable; the ranks never see it
 
 COMPILED: Final = (LAUNCHER, RANKS_PER_NODE, CPUS_PER_RANK, FABRIC, JOIN_TIMEOUT, LOST_AFTER, STOP_GRACE)
 
@@ -73,6 +73,7 @@ EVENTS: Final = {
 }
 
 _EVENT_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z node=\d+ event=")
+_PLAIN = re.compile(r'[^\s"=]+')
 _FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -87,9 +88,8 @@ def event_line(now: float, node: int, event: str, **fields: object) -> str:
     """
     assert event in EVENTS, event
     time = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    shown = (
-        f"{name}={text if re.fullmatch(r'[^\s\"=]+', text := str(value)) else json.dumps(text)}" for name, value in fields.items()
-    )
+    texts = {name: str(value) for name, value in fields.items()}
+    shown = (f"{name}={text if _PLAIN.fullmatch(text) else json.dumps(text)}" for name, text in texts.items())
     return " ".join([f"{time}Z node={node} event={event}", *shown])
 
 

@@ -111,11 +111,12 @@ class JobSpec(Document):
     mounts: tuple[Mount, ...] = ()
     """Directories of the host, or EFS file systems, that every node sees."""
     shared_memory: Memory | None = None
-    """Size of ``/dev/shm``, which MPI uses between ranks of a node; 256 MiB per rank, at most a quarter of memory, if left out."""
+    """Size of ``/dev/shm``, which MPI uses between ranks of a node; chosen from ranks and memory if left out."""
     time_limit: Duration = Duration.parse("1h")
     """Longest time one attempt may run, at least 60 s (R40). There is always one: a hung job must not run for ever."""
     attempts: int = Field(default=3, ge=1, le=10)
-    """How often the job may be started in all (R38). Only lost nodes and failed image pulls are tried again, never the program's own failure."""
+    """How often the job may be started in all (R38). Only lost nodes and failed image pulls are tried again, never the
+    program's own failure."""
     launcher: Launcher = Launcher.AUTO
     """Which ``mpirun`` starts the ranks: auto, openmpi, mpich, intelmpi, or none to run the command once per node."""
     node_groups: tuple[NodeGroup, ...] = Field(default=(), max_length=5)
@@ -141,7 +142,8 @@ class JobSpec(Document):
     shape: Shape = Shape.AUTO
     """What the job becomes on AWS Batch: container, multinode or gang; chosen and explained if ``auto``."""
     waive: FrozenMap = Field(default_factory=dict)
-    """Rules to waive, each with a reason: ``{R11: "limit raised, case 123"}``. A waived rule becomes a warning that every plan shows."""
+    """Rules to waive, each with a reason: ``{R11: "limit raised, case 123"}``. A waived rule becomes a warning that every
+    plan and document shows."""
     overlay: dict[str, JsonValue] = Field(default_factory=dict)
     """Merged last into the compiled documents, key by key: ``{register: {...}, submit: {...}}``. Checked like the rest."""
 

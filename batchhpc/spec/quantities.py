@@ -33,7 +33,7 @@ class _Quantity(int):
         if isinstance(value, cls):
             return value
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise ValueError(f"{value!r} is not {cls._what}")
+            raise ValueError(f"{value!r} is not {cls._what}")  # noqa: TRY004 - a wrong value, reported with the others
         if not isinstance(value, str):
             raise ValueError(f"{value!r} has no unit")  # noqa: TRY004 - a wrong value, reported with the others
         return cls(cls._count(value.strip()))
@@ -50,7 +50,7 @@ class _Quantity(int):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        def validate(value: object) -> Self:
+        def validate(value: object) -> _Quantity:
             try:
                 return cls.parse(value)
             except ValueError as error:

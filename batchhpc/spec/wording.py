@@ -50,7 +50,7 @@ def _problem(detail: dict[str, Any], model: type[BaseModel]) -> Problem:
         close = get_close_matches(str(location[-1]), known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known fields: {', '.join(known)}" if known else ""
         return Problem(path, "is not a field of this document", hint)
-    if kind == "enum" or kind == "literal_error":
+    if kind in ("enum", "literal_error"):
         expected = str(context["expected"])
         return Problem(path, f"is {given!r}, which is not one of {expected}")
     if kind == "string_pattern_mismatch":
