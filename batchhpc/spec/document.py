@@ -10,6 +10,18 @@ from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.spec.model import Model
 
 
+class _Duplicate(ValueError):
+    """A JSON object has a name twice; the parser would keep the last value and say nothing."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Duplicate(next(name for name in names if names.count(name) > 1))
+    return found
+
+
 class Document(Model):
     """A spec that a file can hold."""
 
@@ -32,9 +44,11 @@ class Document(Model):
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = f"line {mark.line + 1}" if mark else ""
-            raise InvalidSpec([Problem(line, f"is not YAML: {error.problem or error.context}")], document) from error
+            what = error.problem or error.context or ""
+            what = f"{error.context}, {what}" if what.startswith("but ") else what
+            raise InvalidSpec([Problem(line, f"is not YAML: {what}")], document) from error
         except YAMLError as error:
-            raise InvalidSpec([Problem("", f"is not YAML: {error}")], document) from error
+            raise InvalidSpec([Problem("", f"is not YAML: {' '.join(str(error).split())}")], document) from error
         return cls.from_data(data, document)
 
     @classmethod
@@ -45,7 +59,9 @@ class Document(Model):
             InvalidSpec: with every problem found.
         """
         try:
-            data = json.loads(text)
+            data = json.loads(text, object_pairs_hook=_unique)
+        except _Duplicate as error:
+            raise InvalidSpec([Problem(str(error), "is there twice")], document) from error
         except json.JSONDecodeError as error:
             raise InvalidSpec([Problem(f"line {error.lineno}", f"is not JSON: {error.msg}")], document) from error
         return cls.from_data(data, document)

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, JsonValue
 
 from batchhpc.errors import Problem
 from batchhpc.spec.document import Document
-from batchhpc.spec.model import FrozenMap, Model
+from batchhpc.spec.model import FrozenMap, Model, Text
 from batchhpc.spec.mounts import Mount
 from batchhpc.spec.quantities import Duration, Memory
 
@@ -88,7 +88,9 @@ class JobSpec(Document):
     """Name of the job: letters, digits, ``-`` and ``_``, at most 128 (R14)."""
     image: str = Field(min_length=1)
     """Container image. It needs Python 3.11 and ``pip install --no-deps batchhpc``; local runs use this machine instead."""
-    command: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(min_length=1)
+    command: Annotated[tuple[Text, ...], BeforeValidator(_words, json_schema_input_type=str | tuple[str | int, ...])] = Field(
+        min_length=1
+    )
     """The program and its arguments: a list, or one line that is split as a shell would, without running one."""
     nodes: int = Field(default=1, ge=1)
     """Number of nodes, each one instance."""
@@ -131,7 +133,7 @@ class JobSpec(Document):
     """Values for ``Ref::name`` words of the command (R46)."""
     depends_on: tuple[str, ...] = Field(default=(), max_length=20)
     """Ids of jobs that must have succeeded first; at most 20 (R47)."""
-    user: str | None = None
+    user: Text | None = None
     """User the container runs as; the image's own if left out."""
     log: LogConfiguration | None = None
     """Log driver and options; CloudWatch logs if left out."""

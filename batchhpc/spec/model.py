@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.spec.wording import problems_of
@@ -17,7 +27,7 @@ def _text_of_number(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Text = Annotated[str, BeforeValidator(_text_of_number)]
+Text = Annotated[str, BeforeValidator(_text_of_number, json_schema_input_type=str | int)]
 FrozenMap = Annotated[Mapping[str, Text], AfterValidator(MappingProxyType), PlainSerializer(dict)]
 
 
@@ -41,6 +51,15 @@ class Model(BaseModel):
 
     # pydantic must not call this constructor for nested models: their problems belong in one list with their parents'.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_number(cls, value: object, info: ValidationInfo) -> object:
+        """``nodes: true`` is not 1, whatever Python says."""
+        wanted = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and int in (wanted, *get_args(wanted)):
+            raise PydanticKnownError("int_type")
+        return value
 
     def problems(self) -> list[Problem]:
         """What is wrong between fields; overridden where fields depend on each other."""

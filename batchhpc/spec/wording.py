@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from batchhpc.errors import Problem
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
+
+MOST_SHOWN = 120  # characters of a wrong value that a message repeats
 
 _PLAIN = {
     "missing": "is missing",
@@ -41,6 +44,25 @@ def path_of(location: tuple[int | str, ...]) -> str:
     return path
 
 
+def shown(value: object) -> str:
+    """A value as the document has it: ``null`` and ``true``, not ``None`` and ``True``; long ones are cut."""
+    text = {None: "null", True: "true", False: "false"}.get(value) if value is None or isinstance(value, bool) else None
+    text = text or (str(value) if isinstance(value, date) else repr(value))
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
+def _bound(kind: str, context: dict[str, Any]) -> str:
+    """What a number or a length must be; nothing if the problem is not one of bounds."""
+    least, most = context.get("ge", context.get("min_length")), context.get("le", context.get("max_length"))
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"must be at least {least}" if least is not None else f"must be at most {most}"
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty" if least == 1 else f"must be at least {least} long"
+    if kind in ("too_long", "string_too_long"):
+        return f"must be at most {most} long"
+    return ""
+
+
 def _problem(detail: dict[str, Any], model: type[BaseModel]) -> Problem:
     kind, location, given = detail["type"], detail["loc"], detail.get("input")
     context = detail.get("ctx", {})
@@ -52,20 +74,37 @@ def _problem(detail: dict[str, Any], model: type[BaseModel]) -> Problem:
         return Problem(path, "is not a field of this document", hint)
     if kind in ("enum", "literal_error"):
         expected = str(context["expected"])
-        return Problem(path, f"is {given!r}, which is not one of {expected}")
+        return Problem(path, f"is {shown(given)}, which is not one of {expected}")
     if kind == "string_pattern_mismatch":
-        return Problem(path, f"is {given!r}, which does not match {context['pattern']}")
+        return Problem(path, f"is {shown(given)}, which does not match {context['pattern']}", _meaning(location, model))
     if kind in _PLAIN:
-        shown = "" if kind == "missing" else f", but is {given!r}"
-        return Problem(path, f"{_PLAIN[kind]}{shown}")
-    message = str(detail["msg"])
+        rest = "" if kind == "missing" else f", but is {shown(given)}"
+        quote = "put it in quotes" if kind == "string_type" and isinstance(given, (int, float, date)) else ""
+        return Problem(path, f"{_PLAIN[kind]}{rest}", quote)
+    if bound := _bound(kind, context):
+        number = isinstance(given, (int, float))
+        return Problem(path, f"{bound}, but is {shown(given)}" if number else bound)
+    message = str(detail["msg"]).removeprefix("Value error, ")
     if given is not None and not isinstance(given, (dict, list, tuple)) and repr(given) not in message:
-        message = f"is {given!r}: {message[0].lower()}{message[1:]}"
+        message = f"is {shown(given)}: {message[0].lower()}{message[1:]}"
     return Problem(path, message, str(context.get("hint", "")), str(context.get("rule", "")))
+
+
+def _meaning(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """The docstring of the field that the location leads to, without its markup; empty if it leads to none."""
+    names = [part for part in location if not isinstance(part, int)]
+    owner = _model_at(tuple(names[:-1]), model) if names else None
+    field = owner.model_fields.get(names[-1]) if owner else None
+    return (field.description or "").replace("``", "").replace("\n", " ") if field else ""
 
 
 def _fields_at(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     """Names of the fields of the model that the location leads to; empty if it leads to none."""
+    owner = _model_at(location, model)
+    return list(owner.model_fields) if owner else []
+
+
+def _model_at(location: tuple[int | str, ...], model: type[BaseModel]) -> type[BaseModel] | None:
     current: Any = model
     for part in location:
         if isinstance(part, int):
@@ -73,8 +112,9 @@ def _fields_at(location: tuple[int | str, ...], model: type[BaseModel]) -> list[
         field = current.model_fields.get(part)
         current = next((arg for arg in _arguments(field.annotation) if hasattr(arg, "model_fields")), None) if field else None
         if current is None:
-            return []
-    return list(current.model_fields)
+            return None
+    owner: type[BaseModel] = current
+    return owner
 
 
 def _arguments(annotation: Any) -> list[Any]:
