@@ -1,0 +1,132 @@
+"""The command line: every verb and option in one place, and nothing else imported, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from batchhpc import __version__
+from batchhpc.errors import InvalidSpec, Problem
+
+VERBS = {
+    "check": "Check a job spec; show every problem at once, or what the job becomes.",
+    "compile": "Print the documents that AWS Batch gets.",
+    "schema": "Print the JSON schema of a spec, for editors and validators.",
+    "run": "Run a job here, from its compiled documents, with the agent that runs in the cloud.",
+    "instances": "Search EC2's instance types, or fetch their newest description.",
+}
+_EXAMPLES = {
+    "check": "batchhpc check job.yaml --environment spot.yaml",
+    "compile": "batchhpc compile job.yaml --out documents/",
+    "schema": "batchhpc schema > job.schema.json",
+    "run": "batchhpc run job.yaml --nodes 4 --fault kill:2@10s",
+    "instances": "batchhpc instances 'c7*' --efa --min-vcpus 64 --sort memory",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are reported like every other problem."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidSpec([Problem("", message, f"{self.prog} --help")], self.prog)
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The arguments; ``command`` is what stands behind ``--``.
+
+    Raises:
+        InvalidSpec: the command line is wrong.
+        SystemExit: help or version was asked for, and printed.
+    """
+    options, command = list(words), []
+    if "--" in options:
+        at = options.index("--")
+        options, command = options[:at], options[at + 1 :]
+    top = parser()
+    args = top.parse_args(options)
+    if command and args.verb != "run":
+        top.error(f"{args.verb} takes no command behind --")
+    args.command = command
+    return args
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of ``batchhpc`` with all its verbs."""
+    top = _Parser(
+        prog="batchhpc",
+        description="One job spec, run as an MPI job here, and on AWS Batch from the same compiled documents.",
+        epilog="example: batchhpc run job.yaml\n\nbatchhpc VERB --help tells more about each verb.",
+    )
+    top.add_argument("--version", action="version", version=f"batchhpc {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
+    for name, add in (("check", _check), ("compile", _compile), ("schema", _schema), ("run", _run), ("instances", _instances)):
+        text = VERBS[name]
+        verb = verbs.add_parser(name, help=text, description=text, epilog=f"example: {_EXAMPLES[name]}")
+        add(verb)
+        verb.add_argument("--json", action="store_true", help="print JSON, errors included (shapes: docs/reference/cli.md)")
+        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return top
+
+
+def _job_and_environment(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("job", metavar="JOB", help="the job spec: a .yaml, .yml or .json file, or - for standard input")
+    verb.add_argument("--environment", metavar="ENV", help="environment spec to compile for; a made-up on-demand one if left out")
+
+
+def _check(verb: argparse.ArgumentParser) -> None:
+    _job_and_environment(verb)
+
+
+def _compile(verb: argparse.ArgumentParser) -> None:
+    _job_and_environment(verb)
+    verb.add_argument("--format", choices=("json", "cloudformation"), default="json", help="default: json, both requests in one")
+    verb.add_argument("--out", metavar="DIR", help="write one file per document there instead of printing them")
+
+
+def _schema(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("document", nargs="?", choices=("job", "environment"), default="job", help="which spec; default: job")
+
+
+def _run(verb: argparse.ArgumentParser) -> None:
+    verb.usage = "batchhpc run JOB [options] [-- COMMAND ...]"
+    _job_and_environment(verb)
+    change = verb.add_argument_group("changes to the spec")
+    change.add_argument("--nodes", type=int, metavar="N", help="number of nodes")
+    change.add_argument("--ranks-per-node", type=int, metavar="N", help="MPI ranks on each node")
+    change.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="one more variable; may be repeated")
+    change.add_argument("--time-limit", metavar="TIME", help="longest time an attempt may run, such as 10m")
+    change.add_argument("--attempts", type=int, metavar="N", help="how often the job may be started in all")
+    here = verb.add_argument_group("this machine")
+    here.add_argument(
+        "--fault", action="append", default=[], metavar="FAULT", help="inject a fault, such as kill:2@10s; may be repeated"
+    )
+    here.add_argument("--isolate", action="store_true", help="give each node its own network, host name and processes")
+    here.add_argument(
+        "--mount", action="append", default=[], metavar="TARGET=DIR", help="the directory a mount of the job means here"
+    )
+    here.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is left to chance; default: 0")
+    here.add_argument("--directory", default=".batchhpc", metavar="DIR", help="where logs are kept; default: .batchhpc")
+    here.add_argument("--quiet", action="store_true", help="do not show the agent's own lines")
+
+
+def _instances(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", nargs="?", default="*", metavar="NAME", help="name or pattern: c7i.8xlarge, 'hpc*'; default: all")
+    want = verb.add_argument_group("only those with")
+    want.add_argument("--efa", action="store_true", help="at least one EFA interface")
+    want.add_argument("--spot", action="store_true", help="Spot capacity")
+    want.add_argument("--min-vcpus", type=int, metavar="N", help="at least N vCPUs")
+    want.add_argument("--min-memory", metavar="SIZE", help="at least that much memory, such as '64 GiB'")
+    want.add_argument("--gpus", type=int, metavar="N", help="at least N GPUs")
+    want.add_argument("--arch", choices=("x86_64", "arm64"), help="this architecture")
+    show = verb.add_argument_group("show")
+    show.add_argument(
+        "--sort", choices=("name", "vcpus", "memory", "gpus", "efa"), default="name", help="largest first, or by name"
+    )
+    show.add_argument("--limit", type=int, metavar="N", help="at most N; default: 40 on a terminal, all otherwise")
+    fetch = verb.add_argument_group("refresh")
+    fetch.add_argument("--refresh", action="store_true", help="fetch the catalogue from EC2 (needs AWS credentials)")
+    fetch.add_argument("--region", metavar="REGION", help="region to ask; what the AWS SDK finds if left out")

@@ -1,0 +1,60 @@
+"""Specs from the files that the command line names."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+from batchhpc.compiler import CompiledJob, compile_job
+from batchhpc.errors import InvalidSpec, Problem
+from batchhpc.spec import Environment, JobSpec
+from batchhpc.spec.document import Document
+
+STDIN = "-"
+
+Spec = TypeVar("Spec", bound=Document)
+
+
+def read_spec(kind: type[Spec], name: str) -> Spec:
+    """The spec in a file, or on standard input if its name is ``-``.
+
+    Raises:
+        InvalidSpec: the file cannot be read, or what it says is wrong.
+    """
+    shown = "standard input" if name == STDIN else name
+    try:
+        data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        text = data.decode("utf-8-sig")
+    except IsADirectoryError as error:
+        raise InvalidSpec([Problem("", "is a directory", "name the file in it")], shown) from error
+    except FileNotFoundError as error:
+        raise InvalidSpec([Problem("", "there is no such file")], shown) from error
+    except UnicodeDecodeError as error:
+        raise InvalidSpec([Problem("", f"is not UTF-8 text (byte {error.start})")], shown) from error
+    except OSError as error:
+        raise InvalidSpec([Problem("", f"cannot be read: {error.strerror or error}")], shown) from error
+    return kind.from_json(text, shown) if name.endswith(".json") else kind.from_yaml(text, shown)
+
+
+def read_job(args: argparse.Namespace) -> JobSpec:
+    """The job spec that the command line names."""
+    return read_spec(JobSpec, args.job)
+
+
+def read_environment(args: argparse.Namespace) -> Environment:
+    """The environment that the command line names, or the made-up one."""
+    return read_spec(Environment, args.environment) if args.environment else Environment()
+
+
+def compiled(spec: JobSpec, environment: Environment, name: str) -> CompiledJob:
+    """The compiled job; problems name the file.
+
+    Raises:
+        InvalidSpec: the job breaks rules.
+    """
+    try:
+        return compile_job(spec, environment)
+    except InvalidSpec as error:
+        raise error.of(name) from error

@@ -1,0 +1,111 @@
+"""A running job on a terminal: output streams by, and below it the job's state, its nodes and its progress."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from typing import Self
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from batchhpc.agent.contract import parse_event_line
+from batchhpc.cli.view import Progress
+from batchhpc.jobs import JobState, JobStatus, LogLine, NodeStatus
+
+MOST_NODES = 12
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
+_STYLE = {JobState.RUNNING: "cyan", JobState.SUCCEEDED: "green", JobState.FAILED: "red"}
+
+
+class LiveView:
+    """A view that redraws itself; states and lines may come from different threads."""
+
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._status: JobStatus | None = None
+        self._progress = Progress()
+        self._lock = threading.Lock()
+        self._live = Live(self, console=console, refresh_per_second=8, transient=True, redirect_stdout=False, redirect_stderr=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.stop()
+
+    def line(self, line: LogLine) -> None:
+        """One line above the table; the agent's own are dimmed."""
+        event = parse_event_line(line.text)
+        if event and event["event"] == "progress":
+            with self._lock:
+                self._progress.take(event, line.attempt)
+            return
+        if event and self._quiet:
+            return
+        # The program may colour its lines; a lone carriage return or a cursor movement would tear the table.
+        text = Text.from_ansi(_CONTROL.sub(" ", line.text))
+        if event:
+            text.stylize("dim")
+        self._console.print(Text.assemble((f"[node {line.node}] ", "bold" if not event else "dim"), text), soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """One line of our own above the table."""
+        self._console.print(Text(f"[job] {text}", style="yellow"), soft_wrap=True)
+
+    def state(self, status: JobStatus) -> None:
+        """The newest state; drawn with the next refresh."""
+        with self._lock:
+            self._status = status
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draws the part that stays below the output."""
+        with self._lock:
+            status, progress = self._status, self._progress
+        if status is None:
+            return
+        yield Group(*self._parts(status, progress))
+
+    def _parts(self, status: JobStatus, progress: Progress) -> list[Text | Table]:
+        since = f" {time.time() - status.started_at:.0f} s" if status.started_at and not status.state.ended else ""
+        attempt = f", attempt {len(status.attempts) + 1}" if status.attempts and not status.state.ended else ""
+        head = Text.assemble((status.name, "bold"), " ", (str(status.state), _STYLE.get(status.state, "")), f"{since}{attempt}")
+        if status.status_reason:
+            head.append(f"  {status.status_reason}", style="dim")
+        parts: list[Text | Table] = [head, node_table(status.nodes)]
+        if progress.total > 0:
+            bar = Table.grid(padding=(0, 1))
+            share = f"{progress.done:,.0f} of {progress.total:,.0f} {progress.unit}".rstrip()
+            bar.add_row(ProgressBar(total=progress.total, completed=progress.done, width=40), share)
+            parts.append(bar)
+        return parts
+
+
+def node_table(nodes: tuple[NodeStatus, ...]) -> Table:
+    """State and exit code of each node; of many nodes, those that need attention first, then a count of the rest."""
+    table = Table("node", "state", "exit code", "", box=None, padding=(0, 2, 0, 0), header_style="dim")
+    shown = nodes
+    if len(nodes) > MOST_NODES:
+        unlike_the_rest = [node for node in nodes if node.state is JobState.FAILED or node.exit_code]
+        shown = tuple(
+            sorted({node.index: node for node in (*unlike_the_rest, *nodes)}.values(), key=lambda n: n not in unlike_the_rest)
+        )
+        shown = tuple(sorted(shown[: MOST_NODES - 1], key=lambda node: node.index))
+    for node in shown:
+        name = f"{node.index} main" if node.main else str(node.index)
+        code = "" if node.exit_code is None else str(node.exit_code)
+        table.add_row(name, Text(str(node.state), style=_STYLE.get(node.state, "")), code, Text(node.status_reason, style="dim"))
+    if rest := len(nodes) - len(shown):
+        names = {node.index for node in shown}
+        counts: dict[str, int] = {}
+        for node in nodes:
+            if node.index not in names:
+                counts[str(node.state)] = counts.get(str(node.state), 0) + 1
+        table.add_row(f"+{rest}", ", ".join(f"{count} {state}" for state, count in sorted(counts.items())), "", "")
+    return table
