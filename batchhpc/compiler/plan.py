@@ -1,0 +1,96 @@
+"""What is decided about a job before a document is written: its shape, the instance type it is sized for, its fabric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batchhpc.compiler.instances import InstanceType, instance_type
+from batchhpc.compiler.sizing import NodeSize, node_size, whole_mib
+from batchhpc.spec import Capacity, Environment, Fabric, JobSpec, NodeGroup, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decisions about one job in one environment.
+
+    Attributes:
+        why: one sentence: why this shape.
+        kind: the type that nodes are sized for; None if nobody names one.
+        devices: EFA devices of each node's container; 0 for TCP over ENA.
+    """
+
+    spec: JobSpec
+    environment: Environment
+    shape: Shape
+    why: str
+    kind: InstanceType | None
+    devices: int
+
+    def size(self, group: NodeGroup | None) -> NodeSize:
+        """The size of the nodes of a group, or of those in no group."""
+        return node_size(
+            self.spec,
+            group,
+            self.kind,
+            whole_node=self.shape is not Shape.CONTAINER,
+            reserved=self.environment.reserved_memory,
+        )
+
+
+def make_plan(spec: JobSpec, environment: Environment) -> Plan:
+    """Decides; what speaks against the decisions is said by the rules."""
+    shape, why = choose_shape(spec, environment)
+    kind = choose_type(spec, environment)
+    return Plan(spec, environment, shape, why, kind, efa_devices(kind, spec.nodes, environment))
+
+
+def choose_shape(spec: JobSpec, environment: Environment) -> tuple[Shape, str]:
+    """The shape, and one sentence that gives the reason."""
+    if spec.shape is not Shape.AUTO:
+        return spec.shape, f"{spec.shape.value}, because the spec asks for it."
+    if spec.nodes == 1:
+        return Shape.CONTAINER, "container, because the job has one node."
+    where = f"environment {environment.name} is {environment.capacity.value}"
+    if environment.capacity is Capacity.SPOT:
+        return (
+            Shape.GANG,
+            f"gang, because the job has {spec.nodes} nodes and {where}, where multi-node parallel jobs never start (R11).",
+        )
+    return Shape.MULTINODE, f"multinode, because the job has {spec.nodes} nodes and {where}."
+
+
+def choose_type(spec: JobSpec, environment: Environment) -> InstanceType | None:
+    """The type that nodes are sized for.
+
+    The spec's own; else the first of the environment's that fits, or its largest if none does, so that the rules can say
+    what is missing; None if neither names one.
+    """
+    if spec.instance_type is not None:
+        return instance_type(spec.instance_type)
+    known = [kind for name in environment.instance_types if (kind := instance_type(name))]
+    fitting = [kind for kind in known if fits(spec, kind, environment)]
+    return next(iter(fitting), None) or max(known, key=lambda kind: kind.vcpus, default=None)
+
+
+def fits(spec: JobSpec, kind: InstanceType, environment: Environment) -> bool:
+    """Whether a type can hold the nodes of a job, the largest of its groups included."""
+    for group in (None, *spec.node_groups):
+        size = node_size(spec, group, kind, whole_node=False, reserved=environment.reserved_memory)
+        if size.busy_vcpus > kind.vcpus or size.gpus > kind.gpus:
+            return False
+        if size.memory > kind.memory_mib - whole_mib(environment.reserved_memory):
+            return False
+    if environment.capacity is Capacity.SPOT and not kind.spot:
+        return False
+    return not (spec.nodes > 1 and environment.fabric is Fabric.EFA and not kind.efa)
+
+
+def efa_devices(kind: InstanceType | None, nodes: int, environment: Environment) -> int:
+    """How many EFA devices each node's container gets; 0 for TCP over ENA (R87)."""
+    if nodes == 1 or environment.fabric is Fabric.ENA:
+        return 0
+    if kind is None:
+        return (environment.efa_interfaces or 1) if environment.fabric is Fabric.EFA else 0
+    if environment.fabric is Fabric.AUTO and not kind.efa:
+        return 0
+    return environment.efa_interfaces or kind.efa_beside_task
