@@ -21,7 +21,7 @@ _EXAMPLES = {
     "compile": "batchhpc compile job.yaml --out documents/",
     "schema": "batchhpc schema > job.schema.json",
     "run": "batchhpc run job.yaml --nodes 4 --fault kill:2@10s",
-    "instances": "batchhpc instances 'c7*' --efa --min-vcpus 64 --sort memory",
+    "instances": "batchhpc instances 'c7*' --efa --min-vcpus 64 --min-memory '128 GiB'",
 }
 
 
@@ -118,14 +118,14 @@ def _instances(verb: argparse.ArgumentParser) -> None:
     want = verb.add_argument_group("only those with")
     want.add_argument("--efa", action="store_true", help="at least one EFA interface")
     want.add_argument("--spot", action="store_true", help="Spot capacity")
-    want.add_argument("--min-vcpus", type=int, metavar="N", help="at least N vCPUs")
-    want.add_argument("--min-memory", metavar="SIZE", help="at least that much memory, such as '64 GiB'")
-    want.add_argument("--gpus", type=int, metavar="N", help="at least N GPUs")
+    want.add_argument("--min-vcpus", type=int, default=0, metavar="N", help="at least N vCPUs")
+    want.add_argument("--min-memory", default="0 B", metavar="SIZE", help="at least that much memory, such as '64 GiB'")
+    want.add_argument("--gpus", type=int, metavar="N", help="at least N GPUs; 0: none at all")
     want.add_argument("--arch", choices=("x86_64", "arm64"), help="this architecture")
     show = verb.add_argument_group("show")
-    show.add_argument(
-        "--sort", choices=("name", "vcpus", "memory", "gpus", "efa"), default="name", help="largest first, or by name"
-    )
+    columns = ("vcpus", "cores", "memory", "gpus", "efa", "gbps", "name")
+    show.add_argument("--sort", choices=columns, default="vcpus", help="order, smallest first; default: vcpus")
+    show.add_argument("--reverse", action="store_true", help="largest first")
     show.add_argument("--limit", type=int, metavar="N", help="at most N; default: 40 on a terminal, all otherwise")
     fetch = verb.add_argument_group("refresh")
     fetch.add_argument("--refresh", action="store_true", help="fetch the catalogue from EC2 (needs AWS credentials)")

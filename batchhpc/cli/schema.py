@@ -6,11 +6,10 @@ import argparse
 import json
 
 from batchhpc.spec import Environment, JobSpec
-from batchhpc.spec.document import Document
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the JSON schema of a spec."""
-    kind: type[Document] = {"job": JobSpec, "environment": Environment}[args.document]
-    print(json.dumps(kind.json_schema(), indent=2))
+    schema = JobSpec.json_schema() if args.document == "job" else Environment.json_schema()
+    print(json.dumps(schema, indent=2))
     return 0

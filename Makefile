@@ -1,0 +1,54 @@
+# `make` lists the targets. Everything happens in .venv of this checkout; once set up, no network is needed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+TESTS ?= tests
+
+# One thread a rank: the ranks of a test share this machine's processors.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint docs bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/local.stamp ## run the main job: count the k-mers of a genome on 4 local nodes
+	$(BIN)/batchhpc run examples/genomics/kmers.yaml
+
+test: .venv/dev.stamp ## run all tests (TESTS=tests/unit for some)
+	$(BIN)/python -m pytest $(TESTS)
+
+check: lint ## the gate for a commit: lint, unit and contract tests, in under two minutes
+	$(BIN)/python -m pytest -q tests/unit tests/contract
+
+lint: .venv/dev.stamp ## format, lint, types, import rules, generated pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+docs: .venv/dev.stamp ## write docs/reference anew from the code
+	$(BIN)/python docs/generate.py
+
+bench: .venv/dev.stamp ## measure, and write what was measured
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the virtual environment and all that was made here
+	rm -rf .venv .batchhpc dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "batchhpc needs Python 3.11 or newer, but $(PYTHON) is: $$($(PYTHON) --version 2>&1)" >&2; \
+	  echo "  hint: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+.venv/local.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local]'
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ .venv/local.stamp

@@ -1,0 +1,230 @@
+"""Writes docs/reference/ from the code: what is documented there cannot differ from what runs.
+
+    python docs/generate.py            writes the pages
+    python docs/generate.py --check    names the pages that are not up to date, and exits with 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+import batchhpc.spec
+from batchhpc import errors
+from batchhpc.agent import contract
+from batchhpc.cli import arguments
+from batchhpc.compiler.rules import RULES
+from batchhpc.spec.quantities import Duration, Memory
+
+REFERENCE = Path(__file__).with_name("reference")
+HEAD = "<!-- Written by docs/generate.py (make docs); change the code, not this page. -->\n"
+_WORDS = {str: "text", int: "whole number", bool: "true or false", Memory: "memory", Duration: "time"}
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; bars and line ends in cells are escaped."""
+    lines = [list(heads)]
+    lines += [["---"] * len(lines[0])]
+    lines += [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def code(text: object) -> str:
+    """Text as Markdown code; nothing for nothing."""
+    return f"`{text}`" if str(text) else ""
+
+
+def markdown(docstring: str | None) -> str:
+    """A docstring's literals as Markdown has them."""
+    return inspect.cleandoc(docstring or "").replace("``", "`")
+
+
+# --- job-spec.md ---------------------------------------------------------------------------------------------------------
+
+
+def type_words(annotation: typing.Any) -> str:
+    """A field's type in the words of the document."""
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    origin, inner = typing.get_origin(annotation), [arg for arg in typing.get_args(annotation) if arg is not types.NoneType]
+    if origin is typing.Annotated:
+        return type_words(inner[0])
+    if origin is tuple:
+        return f"list of {type_words(inner[0])}"
+    if origin in (Mapping, dict) or (inspect.isclass(origin) and issubclass(origin, Mapping)):
+        return "names to text" if type_words(inner[1]) == "text" else "names to anything"
+    if origin in (typing.Union, types.UnionType):
+        return type_words(inner[0]) if len(inner) == 1 else "anything"
+    if inspect.isclass(annotation) and issubclass(annotation, StrEnum):
+        return ", ".join(code(member) for member in annotation)
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return "anything"
+
+
+def default_words(field: FieldInfo) -> str:
+    """A field's default in the words of the document."""
+    if field.is_required():
+        return "**required**"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or value == () or value == {}:
+        return ""
+    return code(str(value).lower() if isinstance(value, bool) else value)
+
+
+def job_spec() -> str:
+    """Every field of every spec."""
+    spec = batchhpc.spec
+    parts = [
+        "# Job spec\n",
+        "A job spec is YAML 1.2, JSON, or `batchhpc.JobSpec(...)` in Python; all three have these fields. Unknown fields are",
+        "refused. `batchhpc schema` prints the same as JSON schema. Rules (R...) are explained in [rules](rules.md).\n",
+        "Memory is written with its unit (`56 GiB`, `512 MiB`, `1.5 GB`), and so is time (`30m`, `1h30m`, `90s`, `1:30:00`).\n",
+    ]
+    for model in (spec.JobSpec, spec.NodeGroup, spec.Mount, spec.EfsSource, spec.LogConfiguration, spec.Environment):
+        rows = [
+            (code(name), type_words(field.annotation), default_words(field), markdown(field.description))
+            for name, field in model.model_fields.items()
+        ]
+        parts += [f"## {model.__name__}\n", markdown(model.__doc__) + "\n", table(("field", "type", "default", "what"), rows)]
+    return "\n".join(parts)
+
+
+# --- cli.md --------------------------------------------------------------------------------------------------------------
+
+_SHAPES = """
+## JSON
+
+With `--json` a verb prints one JSON document on standard output and nothing else there.
+
+| verb | document |
+| --- | --- |
+| `check` | `job`, `shape`, `why`, `nodes`, `ranks_per_node`, `cpus_per_rank`, `ranks`, `instance_type`, `resources` (per range of nodes: `nodes`, `vcpus`, `memory_mib`, `gpus`), `time_limit`, `attempts`, `environment`, `queue`, `warnings` |
+| `compile` | `register` and `submit`, the two requests; with `--format cloudformation` the template; with `--out` only `files` |
+| `schema` | the JSON schema |
+| `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts`, `nodes`, `exit_code`, `process_exit_code`, `logs`; output and progress go to standard error |
+| `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--refresh` only `file` |
+| any, if it fails | `error` (its class), `message`, `problems` (`path`, `message`, `hint`, `rule`, `severity`, `waived`) |
+
+A warning or problem has `path`, `message`, `hint`, `rule`, `severity` and `waived`.
+
+## Exit codes
+
+`run` ends with the job's own exit code, 1 if the job failed without one. Otherwise:
+
+| code | when |
+| --- | --- |
+| 0 | done |
+| 2 | the command line, a file or a spec is wrong |
+| 70 | a bug of batchhpc; `--debug` shows where |
+| 130 | ended by Ctrl-C (the first one ends the job, the second leaves at once), SIGTERM or SIGHUP |
+| others | see [errors](errors.md) |
+"""  # noqa: E501 - rows of tables
+
+
+def cli() -> str:
+    """Every verb with its arguments."""
+    top = arguments.parser()
+    parts = ["# Command line\n", "`batchhpc VERB --help` shows the same.\n"]
+    verbs = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001 - no public way
+    for name, verb in verbs.choices.items():
+        rows = [
+            (code(_form(action)), action.help or "")
+            for action in verb._actions  # noqa: SLF001 - likewise
+            if not isinstance(action, argparse._HelpAction)  # noqa: SLF001 - likewise
+        ]
+        if name == "run":
+            rows.append((code("-- COMMAND ..."), "run this instead of the spec's command"))
+        parts += [f"## {name}\n", f"{verb.description}\n", f"```console\n$ {_example(verb)}\n```\n", table(("argument", "what"), rows)]
+    return "\n".join(parts) + _SHAPES
+
+
+def _form(action: argparse.Action) -> str:
+    if not action.option_strings:
+        values = f"{{{','.join(action.choices)}}}" if action.choices else str(action.metavar)
+        return f"[{values}]" if action.nargs == "?" else values
+    value = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else "")
+    return " ".join(part for part in (action.option_strings[-1], str(value)) if part)
+
+
+def _example(verb: argparse.ArgumentParser) -> str:
+    return (verb.epilog or "").removeprefix("example: ")
+
+
+# --- errors.md, agent.md, rules.md ---------------------------------------------------------------------------------------
+
+
+def errors_page() -> str:
+    """Every exception, with its exit code."""
+    parents = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, errors.BatchHpcError)}
+    rows = [
+        (code(name), code(kind.__mro__[1].__name__), str(kind.exit_code), markdown(kind.__doc__).split("\n\n")[0])
+        for name, kind in parents.items()
+    ]
+    return (
+        "# Errors\n\nEvery exception that batchhpc raises on purpose is a `BatchHpcError`; the command line ends with its exit code.\n"
+        "Anything else that reaches you is a bug, and the command line ends with 70.\n\n" + table(("error", "is a", "exit code", "when"), rows)
+    )
+
+
+def agent() -> str:
+    """Every variable, exit code and log event of the agent, in the order and with the comments of its contract."""
+    parts = ["# Agent\n", "What runs on every node, and what it shares with compiler, local runner and your program.\n"]
+    rows: list[tuple[str, str]] = []
+    for line in inspect.getsource(contract).splitlines():
+        if line.startswith("# --- "):
+            if rows:
+                parts.append(table(("name", "what"), rows))
+                rows = []
+            parts.append(f"## {line.strip('#- ').split('. ')[0]}\n")
+        elif ": Final = " in line and not line.startswith(("COMPILED", "EVENTS")):
+            name, _, rest = line.partition(": Final = ")
+            value = getattr(contract, name)
+            comment = rest.rpartition("  # ")[2] if "  # " in rest else ""
+            shown = " ".join(value) if isinstance(value, tuple) else value
+            rows.append((code(shown), comment.removeprefix("noqa: S105 - ") or name.lower().replace("_", " ")))
+    lines = table(("event", "what"), [(code(name), text) for name, text in contract.EVENTS.items()])
+    example = contract.event_line(1767323045.123, 2, "child_joined", child=3, missing=1)
+    return "\n".join([*parts, f"Each is one line on standard output: `{example}`\n", lines])
+
+
+def rules() -> str:
+    """Every rule the compiler checks."""
+    rows = [(rule.number, str(rule.severity), rule.summary) for rule in RULES]
+    return (
+        "# Rules\n\nWhat AWS Batch demands of a job, and `batchhpc check` checks before anything is sent. An error stops the job; a warning is\n"
+        'shown. AWS lifts limits with time: `waive: {R11: "limit raised, case 123"}` in a job spec makes a rule a warning that every\n'
+        "plan and document shows.\n\n" + table(("rule", "severity", "what"), rows)
+    )
+
+
+PAGES = {"job-spec.md": job_spec, "cli.md": cli, "errors.md": errors_page, "agent.md": agent, "rules.md": rules}
+
+
+def main() -> int:
+    """Writes the pages, or checks them."""
+    stale = []
+    for name, page in PAGES.items():
+        text, path = HEAD + page(), REFERENCE / name
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"docs/reference: {', '.join(stale)} {'not up to date: run make docs' if '--check' in sys.argv else 'written'}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
