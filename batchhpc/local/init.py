@@ -1,0 +1,208 @@
+"""First process of a node: what ``docker run --init`` gives a container (R18). Started by path; standard library only.
+
+    python -I -S init.py FD -- command ...
+
+FD is a socket to the runner. Lines on it, from here: ``ready``, then ``started`` or ``failed WHY``. From there: the node's
+setup as JSON, then ``stop`` for SIGTERM to the command. When the runner's end closes, the runner is gone, and so is the node.
+
+Exits with the command's code (128 + signal, as a shell would say) once nothing else of the node lives: this process is the
+parent of whatever the command leaves behind, by its PID namespace or as a subreaper.
+"""
+
+# ruff: noqa: PTH - every node starts with this file, and pathlib would double its start-up time
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import sys
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_CHILD_SUBREAPER = 36
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC = 1, 32, 4096, 16384
+LOCKED = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME | os.ST_RELATIME
+
+
+def main(arguments: list[str]) -> int:
+    control = socket.socket(fileno=int(arguments[0]))
+    control.set_inheritable(False)
+    received, woken = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(received, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a shutdown of the machine: the runner decides what that means
+    signal.signal(signal.SIGINT, lambda *_: None)
+    _adopt_orphans()
+    control.sendall(b"ready\n")
+    line = _line(control)
+    if line is None:
+        return 137
+    try:
+        _set_up(json.loads(line))
+        command = arguments[2:]
+        # Python ignores SIGPIPE, and what is ignored stays so in the command.
+        child = os.posix_spawnp(command[0], command, os.environ, setsigdef=[signal.SIGPIPE])
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            control.sendall(f"failed {error}\n".encode())
+        return 127
+    with contextlib.suppress(OSError):
+        control.sendall(b"started\n")
+    code = _watch(child, control, received)
+    _end_rest()
+    return code
+
+
+def _line(control: socket.socket) -> bytes | None:
+    """One line, byte by byte so that nothing after it is swallowed; None at the end."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = control.recv(1)
+        if not byte:
+            return None
+        line += byte
+    return line
+
+
+def _watch(child: int, control: socket.socket, received: int) -> int:
+    """Passes on stops and reaps, until the command has ended."""
+    watched: list[socket.socket | int] = [control, received]
+    while True:
+        readable, _, _ = select.select(watched, [], [])
+        if control in readable:
+            order = control.recv(4096)
+            if not order:  # the runner is gone
+                watched.remove(control)
+                _kill(child, signal.SIGKILL)
+            for word in order.split():
+                if word == b"stop":
+                    _kill(child, signal.SIGTERM)
+        if received in readable:
+            with contextlib.suppress(BlockingIOError):
+                os.read(received, 4096)
+            while (ended := _reap()) is not None:
+                if ended[0] == child:
+                    code = os.waitstatus_to_exitcode(ended[1])
+                    return code if code >= 0 else 128 - code
+
+
+def _reap() -> tuple[int, int] | None:
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
+
+
+def _kill(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _end_rest() -> None:
+    """SIGKILL to everything the command left behind; orphans of what dies here come back as children, hence the loop."""
+    while True:
+        if os.getpid() == 1:
+            _kill(-1, signal.SIGKILL)  # everything in this PID namespace
+        else:
+            for pid in [pid for pid, parent in parents().items() if parent == os.getpid()]:
+                _kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def parents() -> dict[int, int]:
+    """Parent of every process that is more than a zombie."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+        except OSError:
+            continue  # ended meanwhile
+        if state not in b"ZX":
+            found[int(name)] = int(parent)
+    return found
+
+
+def _adopt_orphans() -> None:
+    if os.getpid() != 1:
+        LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+# --- Only for nodes with namespaces of their own --------------------------------------------------------------------------
+
+
+def _set_up(setup: dict) -> None:  # type: ignore[type-arg]
+    """What an isolated node needs before its command: a name, a network, the job's mounts; nothing for other nodes."""
+    if not setup:
+        return
+    import subprocess  # noqa: PLC0415
+
+    socket.sethostname(setup["hostname"])
+    network = f"link set lo up\naddress add {setup['address']} dev eth0\nlink set eth0 up\n"
+    done = subprocess.run(["ip", "-batch", "-"], input=network.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise OSError(f"ip: {done.stderr.decode(errors='replace').strip()}")
+    missing = [target for _, target, _ in setup["binds"] if not os.path.exists(target)]
+    if missing:
+        _enter_mirror(setup["scratch"], missing)
+    _mount("tmpfs", "/dev/shm", "tmpfs", 0, f"size={setup['shared_memory']}m,mode=1777")  # noqa: S108
+    for source, target, read_only in setup["binds"]:
+        _mount(source, target, None, MS_BIND | MS_REC)
+        if read_only:
+            # What the source's mount forbids cannot be allowed again in a user namespace: repeat it.
+            locked = os.statvfs(target).f_flag & LOCKED
+            _mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | locked)
+
+
+def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    texts = [text.encode() if text is not None else None for text in (source, target, kind)]
+    if LIBC.mount(*texts, flags, data.encode() if data is not None else None):
+        number = ctypes.get_errno()
+        raise OSError(number, f"mount of {source or 'options'}: {os.strerror(number)}", target)
+
+
+def _enter_mirror(scratch: str, missing: list[str]) -> None:
+    """Changes the root to a copy of it, made of bind mounts, in which the missing directories exist.
+
+    The node's mounts then need no directory to be made on the machine itself.
+    """
+    # The sources of the job's mounts must stay reachable: everything is bound, only directories on the way are copied.
+    _mount("tmpfs", scratch, "tmpfs", 0, "mode=755")
+    _mirror("/", scratch, [target.strip("/").split("/") for target in missing], scratch)
+    os.chroot(scratch)
+    os.chdir(os.environ.get("PWD", "/"))
+
+
+def _mirror(directory: str, copy: str, missing: list[list[str]], scratch: str) -> None:
+    for name in os.listdir(directory) if os.path.isdir(directory) else ():
+        path, twin = os.path.join(directory, name), os.path.join(copy, name)
+        below = [parts[1:] for parts in missing if parts[0] == name and len(parts) > 1]
+        if os.path.islink(path):
+            os.symlink(os.readlink(path), twin)
+        elif not os.path.isdir(path):
+            with open(twin, "wb"):
+                pass
+            _mount(path, twin, None, MS_BIND)
+        else:
+            os.mkdir(twin, 0o755)
+            if below:
+                _mirror(path, twin, below, scratch)
+            else:
+                _mount(path, twin, None, MS_BIND | MS_REC)
+    for parts in missing:
+        os.makedirs(os.path.join(copy, *parts), exist_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,217 @@
+"""`LocalRunner`: takes jobs, keeps them, ends them."""
+
+from __future__ import annotations
+
+import secrets as chance
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from batchhpc.agent import contract
+from batchhpc.compiler.documents import CompiledJob
+from batchhpc.errors import InvalidSpec, JobNotFound, Problem, Unavailable, WaitTimeout
+from batchhpc.jobs import Job, JobStatus, LogLine
+from batchhpc.local.attempt import Timings
+from batchhpc.local.definition import JobPlan, job_plan
+from batchhpc.local.faults import Fault, fault_problems
+from batchhpc.local.job import LocalJob
+from batchhpc.local.loopback import LoopbackNetwork
+from batchhpc.local.network import Network
+
+CLOSED = "The local runner was closed"
+
+
+class LocalRunner:
+    """A small, honest AWS Batch on this machine.
+
+    Runs what the documents say, with this machine in the image's place. What it does not do: limit memory and vCPUs, pull
+    images, change the user, or write to CloudWatch.
+
+    As a context manager it ends every job when it is left. A runner whose process dies takes its nodes with it.
+
+    Args:
+        directory: where the jobs' documents, states and output are kept, ``jobs/ID/...``.
+        faults: what shall happen to nodes, in every job of this runner.
+        isolate: whether each node gets network, UTS, PID, IPC and mount namespaces of its own.
+        secrets: values of secrets by ARN. The agent's own secret needs none: each runner makes one.
+        mounts: directories that stand here for the definition's host paths, or for EFS file systems by their id.
+        seed: decides the order in which child nodes start.
+        batch_second: how long a second of Batch's own times is here: time limit, stop grace, Spot notice.
+        stop_grace: seconds of Batch's between SIGTERM and SIGKILL.
+    """
+
+    def __init__(
+        self,
+        directory: Path = Path(".batchhpc"),
+        *,
+        faults: Sequence[Fault] = (),
+        isolate: bool = False,
+        secrets: Mapping[str, str] | None = None,
+        mounts: Mapping[str, Path] | None = None,
+        seed: int = 0,
+        batch_second: float = 1.0,
+        stop_grace: float = 30.0,
+    ) -> None:
+        self._directory = directory
+        self._faults = tuple(faults)
+        self._isolate = isolate
+        self._secrets = dict(secrets or {})
+        self._mounts = dict(mounts or {})
+        self._seed = seed
+        self._timings = Timings(batch_second, stop_grace)
+        self._agent_secret = chance.token_hex(32)
+        self._jobs: dict[str, LocalJob] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every job, as `terminate` does, and waits until no process is left. Ctrl-C meanwhile ends them at once."""
+        for job in self._jobs.values():
+            job.stop(CLOSED)
+        try:
+            for job in self._jobs.values():
+                job.join()
+        except BaseException:
+            for job in self._jobs.values():
+                job.stop(CLOSED, at_once=True)
+            for job in self._jobs.values():
+                job.join(timeout=10)
+            raise
+
+    def submit(self, compiled: CompiledJob) -> Job:
+        """Submits a job and returns at once; nothing is started before all is known to be there.
+
+        Raises:
+            InvalidSpec: the documents or the faults break rules.
+            Unavailable: what the job asks for cannot be had here.
+        """
+        plan = job_plan(compiled.register, compiled.submit)
+        faults = fault_problems(self._faults, nodes=len(plan.nodes), main=plan.main, attempts=plan.attempts, isolated=self._isolate)
+        if faults:
+            raise InvalidSpec(faults)
+        plan, notes = self._check_machine(plan)
+        job_id = str(uuid.uuid4())
+        directory = self._directory.absolute() / "jobs" / job_id
+        dependencies = self._dependencies(plan)
+        secrets = self._secret_values(plan)
+        directory.mkdir(parents=True)
+        (directory / "documents.json").write_text(compiled.to_json())
+        self._jobs[job_id] = job = LocalJob(
+            job_id,
+            plan,
+            directory,
+            lambda scratch: self._network(plan, scratch),
+            dependencies=dependencies,
+            faults=self._faults,
+            secrets=secrets,
+            notes=notes,
+            seed=f"{self._seed}/{len(self._jobs)}",
+            timings=self._timings,
+        )
+        job.start()
+        return Job(job_id, self)
+
+    def status(self, job_id: str) -> JobStatus:
+        """The job now; of a node, ``ID#2``, the node alone (R42).
+
+        Raises:
+            JobNotFound: no such job, or no such node of it.
+        """
+        job, node = self._find(job_id)
+        return job.status if node is None else _of_node(job.status, node)
+
+    def wait(self, job_id: str, timeout: float | None = None) -> JobStatus:
+        """Waits for the end of the job; without ``timeout`` the job's own time limit, attempts and grace bound the wait.
+
+        Raises:
+            WaitTimeout: the job goes on.
+        """
+        job, _ = self._find(job_id)
+        if not job.join(timeout):
+            raise WaitTimeout(f"job {job_id} did not end within {timeout} s: it is {job.status.state}")
+        return self.status(job_id)
+
+    def terminate(self, job_id: str, reason: str) -> None:
+        """Ends the job with this reason, in whatever state it is (R44): SIGTERM, then SIGKILL after the grace."""
+        self._find(job_id)[0].stop(reason)
+
+    def logs(self, job_id: str, *, follow: bool = False) -> Iterator[LogLine]:
+        """Output of all nodes and attempts as it came, or of one node, ``ID#2``; with ``follow`` until the job ends."""
+        job, node = self._find(job_id)
+        if follow:
+            lines = (change for change in self.changes(job.id) if isinstance(change, LogLine))
+        else:
+            lines = (line for line in job.reader().new_lines())
+        return (line for line in lines if node in (None, line.node))
+
+    def changes(self, job_id: str) -> Iterator[LogLine | JobStatus]:
+        """Every line from the first on, and the job's status now and whenever it is another, until the job has ended.
+
+        States that follow each other faster than they are asked for are told once; no line is left out.
+        """
+        job, _ = self._find(job_id)
+        reader, seen, told = job.reader(), 0, None
+        while True:
+            seen = job.wait_change(seen, None)
+            status = job.status  # before the lines: all lines of a job that has ended are there
+            yield from reader.new_lines()
+            if status != told:
+                yield status
+                told = status
+            if status.state.ended:
+                return
+
+    def _find(self, job_id: str) -> tuple[LocalJob, int | None]:
+        name, mark, node = job_id.partition("#")
+        job = self._jobs.get(name)
+        if job is None or (mark and not (node.isdigit() and int(node) < len(job.status.nodes))):
+            raise JobNotFound(f"no job {job_id} in this runner\n  hint: {len(self._jobs)} known: {', '.join(self._jobs) or 'none'}")
+        return job, int(node) if mark else None
+
+    # --- Before the start -----------------------------------------------------------------------------------------------
+
+    def _network(self, plan: JobPlan, scratch: Path) -> Network:  # noqa: ARG002 - isolated nodes need it
+        return LoopbackNetwork(len(plan.nodes))
+
+    def _dependencies(self, plan: JobPlan) -> list[LocalJob]:
+        unknown = [job_id for job_id in plan.depends_on if job_id not in self._jobs]
+        if unknown:
+            hint = "a local job can depend on jobs of the same runner only"
+            raise InvalidSpec([Problem("submit.dependsOn", f"names {job_id}, which is not known here", hint) for job_id in unknown])
+        return [self._jobs[job_id] for job_id in plan.depends_on]
+
+    def _secret_values(self, plan: JobPlan) -> dict[str, str]:
+        wanted = {(name, arn) for node in plan.nodes for name, arn in node.secrets.items()}
+        values = {arn: self._agent_secret for name, arn in wanted if name == contract.SECRET} | self._secrets
+        missing = sorted((name, arn) for name, arn in wanted if arn not in values)
+        if missing:
+            names = "\n".join(f"secret {name}: the value of {arn} is not known here" for name, arn in missing)
+            raise Unavailable(f"{names}\n  hint: LocalRunner(secrets={{'{missing[0][1]}': ...}})")
+        return values
+
+    def _check_machine(self, plan: JobPlan) -> tuple[JobPlan, list[str]]:
+        """The plan with this machine's directories as mounts, and what the user should know of it."""
+        absent = sorted({device for node in plan.nodes for device in node.devices if not Path(device).exists()})
+        notes = [f"not on this machine, left out: {', '.join(absent)}"] if absent else []
+        return plan, notes
+
+
+def _of_node(status: JobStatus, index: int) -> JobStatus:
+    node = status.nodes[index]
+    return replace(
+        status,
+        id=f"{status.id}#{index}",
+        state=node.state,
+        status_reason=node.status_reason,
+        started_at=node.started_at,
+        stopped_at=node.stopped_at,
+        attempts=(),
+        nodes=(node,),
+    )
