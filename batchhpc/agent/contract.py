@@ -39,6 +39,7 @@ METADATA_ENDPOINT: Final = "AWS_EC2_METADATA_SERVICE_ENDPOINT"  # the SDKs' vari
 
 # --- Given by the agent to the ranks of its node -------------------------------------------------------------------------
 AGENT_SOCKET: Final = "BATCHHPC_AGENT_SOCKET"  # path of the agent's Unix socket
+HOSTS: Final = "BATCHHPC_HOSTS"  # with launcher none: all nodes' addresses in node order, with commas
 NOTICE_FILE: Final = "BATCHHPC_NOTICE_FILE"  # JSON {"reason": str, "deadline": Unix seconds}; there once SIGUSR1 was sent
 
 PORT: Final = 7700  # the main node listens here; awsvpc gives every node an address of its own (R28)

@@ -1,0 +1,61 @@
+"""``python -m batchhpc.agent -- PROGRAM ARGUMENTS...``: the agent of one node, as the compiler writes it into the job."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from batchhpc.agent import contract
+from batchhpc.agent.child_node import ChildNode
+from batchhpc.agent.main_node import MainNode
+from batchhpc.agent.outcome import Outcome
+from batchhpc.agent.settings import Settings
+from batchhpc.errors import AgentError
+
+_SOCKET_PATH_ROOM = 60  # bytes of TMPDIR that leave room for the socket's name within the 108 of an AF_UNIX address
+
+
+def main(argv: list[str]) -> int:
+    """Runs the node to its end; gives its exit code."""
+    environ = dict(os.environ)
+    secret = environ.pop(contract.SECRET, None)
+    os.environ.pop(contract.SECRET, None)  # no program below sees it
+    try:
+        command = tuple(argv[argv.index("--") + 1 :] if "--" in argv else ())
+        told = {**environ, contract.SECRET: secret} if secret else environ
+        settings = Settings.from_environment(told, command)
+        return asyncio.run(_run(settings, environ)).code
+    except AgentError as error:
+        return _fail(environ, error.exit_code, str(error))
+    except Exception as error:  # noqa: BLE001 - the last line of defence: say what happened, and use the reserved code
+        traceback.print_exc()
+        return _fail(environ, contract.EXIT_INTERNAL, f"a bug in the agent: {type(error).__name__}: {error}")
+
+
+async def _run(settings: Settings, environ: dict[str, str]) -> Outcome:
+    temporary = tempfile.gettempdir()
+    parent = temporary if len(temporary) <= _SOCKET_PATH_ROOM else "/tmp"  # noqa: S108 - mkdtemp is safe there
+    directory = Path(tempfile.mkdtemp(prefix="bhpc-", dir=parent))
+    try:
+        node = (MainNode if settings.is_main else ChildNode)(settings, environ, directory)
+        return await node.run()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _fail(environ: dict[str, str], code: int, why: str) -> int:
+    node = environ.get(contract.NODE_INDEX, "0")
+    line = contract.event_line(time.time(), int(node) if node.isdecimal() else 0, "finished", code=code, reason=why)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

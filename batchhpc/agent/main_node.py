@@ -1,0 +1,308 @@
+"""The main node: gathers the others, starts mpirun over them, and decides how the job ended."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from batchhpc.agent import contract, launch, node_socket
+from batchhpc.agent.network import interface_of
+from batchhpc.agent.node import Node
+from batchhpc.agent.outcome import Outcome, RankExit
+from batchhpc.agent.processes import send_signal
+from batchhpc.agent.rendezvous import (
+    FAILURE_GRACE,
+    Action,
+    End,
+    Event,
+    Joined,
+    KillRanks,
+    Launch,
+    LauncherExited,
+    Leader,
+    Left,
+    Log,
+    Member,
+    Notify,
+    RanksReported,
+    Refused,
+    StartTimer,
+    StopRequested,
+    Timer,
+    TimerFired,
+    TurnAway,
+)  # fmt: skip
+from batchhpc.agent.session import LeaderSession, Message, WrongSecret, job_key
+from batchhpc.agent.settings import Settings
+from batchhpc.agent.transport import Heartbeat, Link, listen
+from batchhpc.errors import InfrastructureFailure, Misconfigured
+
+_TERM_GRACE = 0.2  # seconds from SIGTERM to SIGKILL of mpirun: a longer wait only delays the retry
+_VERSION_TIME = 30.0  # seconds for `mpirun --version`, on a file system that may be cold
+_FAREWELL_TIME = 0.2  # seconds for the last messages to leave
+
+
+class MainNode(Node):
+    """The node that AWS Batch calls the main node."""
+
+    def __init__(self, settings: Settings, environ: dict[str, str], directory: Path) -> None:
+        super().__init__(settings, environ, directory)
+        me = Member(settings.node, settings.address or "", socket.gethostname(), self.ranks.expected)
+        grace = 0.0 if settings.launcher == "none" else FAILURE_GRACE
+        self._leader = Leader(me, settings.nodes, settings.join_timeout, settings.lost_after, grace)
+        self._links: dict[int, Link] = {}
+        self._heartbeat = Heartbeat(settings.lost_after, self._silent)
+        self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._mpirun: int | None = None
+        self._server: asyncio.Server | None = None
+        self._hosts: dict[str, int] = {}  # address -> node
+        self._commands: dict[int, tuple[int, node_socket.Peer, asyncio.Future[int]]] = {}
+        self._numbers = itertools.count(1)
+        self._mpi: asyncio.Task[tuple[launch.Mpi, str]] | None = None
+
+    async def start(self) -> None:
+        if self.settings.launcher != "none":
+            self._mpi = asyncio.get_running_loop().create_task(self._find_mpi())
+            self.spawn(_watch(self._mpi))  # a missing mpirun ends the job before the nodes are waited for
+        if self.settings.nodes > 1:
+            await self._listen()
+        self._perform(self._leader.start())
+
+    async def _listen(self) -> None:
+        of = self.settings
+        assert of.secret
+        try:
+            key = job_key(of.secret, of.job_id, of.attempt)
+            self._server = await listen(of.address or "0.0.0.0", contract.PORT, key, self._told, self._closed)  # noqa: S104 - the container's own
+        except OSError as error:
+            raise InfrastructureFailure(f"cannot listen on port {contract.PORT}: {error.strerror}") from error
+        self.spawn(self._heartbeat.run())
+
+    async def _find_mpi(self) -> tuple[launch.Mpi, str]:
+        """Which MPI this image has, and the absolute path of its mpirun."""
+        path = shutil.which("mpirun", path=self.environ.get("PATH")) or shutil.which("mpiexec", path=self.environ.get("PATH"))
+        if not path:
+            raise Misconfigured("this image has no mpirun on its PATH; install an MPI, or write launcher: none")
+        said = bytearray()
+
+        async def output(_: int, data: bytes) -> None:
+            said.extend(data)
+
+        async with asyncio.timeout(_VERSION_TIME):
+            await self.run_here(f'"{path}" --version', output, lambda _: None)
+        return launch.recognise(said.decode(errors="replace"), self.settings.launcher), path
+
+    # --- events in
+
+    def _feed(self, event: Event) -> None:
+        self._perform(self._leader.receive(event))
+
+    def _told(self, link: Link, message: Message) -> None:
+        session = link.session
+        assert isinstance(session, LeaderSession)
+        node = session.node
+        assert node is not None
+        if message["type"] == "hello":
+            self._links.setdefault(node, link)
+            self._heartbeat.links.add(link)
+            self._feed(Joined(Member(node, link.remote_address, str(message["hostname"]), int(message["ranks"]))))
+            if self._links.get(node) is not link:
+                link.close()
+        elif message["type"] == "ranks":
+            self._count(node, message["started"], message["ended"], message["failed"])
+        elif message["type"] == "stop":
+            self._feed(StopRequested(node, message["reason"], message["seconds"], message["final"]))
+        elif message["id"] in self._commands:
+            _, peer, exited = self._commands[message["id"]]
+            if message["type"] == "exit":
+                _settle(exited, message["code"])
+            else:
+                self.spawn(peer.send({"type": "output", "fd": message["fd"], "data": message["data"]}))
+
+    def _closed(self, link: Link, error: Exception | None) -> None:
+        self._heartbeat.links.discard(link)
+        session = link.session
+        assert isinstance(session, LeaderSession)
+        if isinstance(error, WrongSecret) and session.node is not None:
+            self._feed(Refused(session.node, f"{error}, from {link.remote_address}"))
+        elif session.node is not None and self._links.get(session.node) is link:
+            self._left(session.node, f"link closed: {error}" if error else "link closed")
+        elif error:
+            self.log("join_refused", address=link.remote_address, reason=error)
+
+    def _silent(self, link: Link) -> None:
+        session = link.session
+        assert isinstance(session, LeaderSession)
+        link.abort()
+        if session.node is not None and self._links.get(session.node) is link:
+            self._left(session.node, f"silent for {self.settings.lost_after:g} s")
+
+    def _left(self, node: int, how: str) -> None:
+        del self._links[node]
+        for number, (on, _, exited) in list(self._commands.items()):
+            if on == node:
+                del self._commands[number]
+                _settle(exited, 255)  # as ssh says it
+        self._feed(Left(node, how))
+
+    def report_ranks(self) -> None:
+        ranks = self.ranks
+        self._count(self.settings.node, ranks.started, ranks.ended, ranks.take_failed())
+
+    def stop_requested(self, reason: str, seconds: float, *, final: bool) -> None:
+        self._feed(StopRequested(self.settings.node, reason, seconds, final))
+
+    # --- actions out
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Log(event, fields):
+                    self.log(event, **fields)
+                case StartTimer(timer, seconds):
+                    if running := self._timers.pop(timer, None):
+                        running.cancel()
+                    fire = TimerFired(timer)
+                    self._timers[timer] = asyncio.get_running_loop().call_later(seconds, self._feed, fire)
+                case Launch(members):
+                    self.spawn(self._launch(members))
+                case TurnAway(node, why):
+                    self.log("join_refused", child=node, reason=why)
+                case Notify(reason, seconds, final):
+                    self._broadcast({"type": "notice", "reason": reason, "seconds": seconds, "final": final})
+                    self.notify_ranks(reason, seconds, final=final)
+                case KillRanks(why):
+                    self._broadcast({"type": "kill", "why": why})
+                    self.spawn(self._kill())
+                case End(outcome):
+                    self.end(outcome)
+
+    async def _launch(self, members: tuple[Member, ...]) -> None:
+        first = next(iter(self._links.values()), None)
+        own = self.settings.address or (first.local_address if first else "127.0.0.1")
+        members = tuple(dataclasses.replace(member, address=member.address or own) for member in members)
+        self._hosts = {member.address: member.node for member in members}
+        if self._mpi is None:
+            hosts = [member.address for member in members]
+            self.log("launching", launcher="none", ranks=len(members), hosts=",".join(hosts))
+            self._broadcast({"type": "start", "hosts": hosts})
+            self.run_once_per_node(hosts)
+            return
+        mpi, path = await self._mpi
+        plan = self._plan(path, members, own)
+        hosts_path = self.directory / "hosts"
+        hosts_path.write_text(launch.hosts_file(mpi, plan.hosts))
+        argv = launch.arguments(mpi, plan, str(hosts_path))
+        fabric = "efa" if plan.efa else f"tcp over {plan.subnet}"
+        self.log("launching", launcher=mpi, ranks=plan.ranks, hosts=",".join(self._hosts), fabric=fabric, command=" ".join(argv))
+        env = {**self.environ, **launch.variables(mpi, plan, self.environ)}
+        self._mpirun = self.processes.start(argv, env, self._launcher_exited)
+
+    def _plan(self, path: str, members: tuple[Member, ...], own: str) -> launch.Plan:
+        try:
+            interface, subnet = interface_of(own)
+        except OSError as error:
+            raise Misconfigured(str(error)) from error
+        return launch.Plan(
+            mpirun=path,
+            hosts=tuple(launch.Host(member.address, member.hostname, member.ranks) for member in members),
+            shim=str(self._write_shim()),
+            command=self.wrapped(self.settings.command),
+            cpus_per_rank=self.settings.cpus_per_rank,
+            cpus=len(os.sched_getaffinity(0)),
+            efa=self.settings.fabric == "efa" and Path("/dev/infiniband/uverbs0").exists(),
+            subnet=subnet,
+            interface=interface,
+            root=os.geteuid() == 0,
+        )
+
+    def _write_shim(self) -> Path:
+        """A program file that mpirun can start: the script itself is not executable once installed from a wheel."""
+        shim = self.directory / "shim"
+        script = Path(launch.__file__).with_name("shim.py")
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -ISu "{script}" "$@"\n')
+        shim.chmod(0o700)
+        return shim
+
+    async def run_elsewhere(self, host: str, command: str, peer: node_socket.Peer) -> int:
+        node = self._hosts.get(host)
+        if node == self.settings.node:
+            return await self._run_on_this_node(command, peer)
+        if node is None or node not in self._links:
+            return 255
+        number, exited = next(self._numbers), asyncio.get_running_loop().create_future()
+        self._commands[number] = (node, peer, exited)
+        link = self._links[node]
+        link.send({"type": "run", "id": number, "command": command})
+        try:
+            code = await _unless_gone(exited, peer)
+        finally:
+            self._commands.pop(number, None)
+        if code is None:
+            link.send({"type": "hangup", "id": number})
+        return 255 if code is None else code
+
+    async def _run_on_this_node(self, command: str, peer: node_socket.Peer) -> int:
+        async def output(fd: int, data: bytes) -> None:
+            await peer.send({"type": "output", "fd": fd, "data": data.decode("latin-1")})
+
+        return await self.run_here(command, output, lambda _: None)
+
+    def _count(self, node: int, started: int, ended: int, failed: Iterable[tuple[int, int]]) -> None:
+        self._feed(RanksReported(node, started, ended, tuple(RankExit(node, rank, code) for rank, code in failed)))
+        if self._mpi is None and self._leader.tally.all_ended:
+            self._feed(LauncherExited(0))  # without a launcher, the last rank's end is the launcher's
+
+    async def _kill(self) -> None:
+        if self._mpirun:
+            send_signal(self._mpirun, signal.SIGTERM)
+            await asyncio.sleep(_TERM_GRACE)
+        await self.processes.kill_all()
+        if self._mpi is None:
+            self._feed(LauncherExited(0))
+
+    def _launcher_exited(self, code: int) -> None:
+        self._mpirun = None
+        self._feed(LauncherExited(code))
+
+    def _broadcast(self, message: Message) -> None:
+        for link in self._links.values():
+            link.send(message)
+
+    async def farewell(self, outcome: Outcome) -> None:
+        self._broadcast({"type": "end", "code": outcome.code, "why": outcome.why})
+        if self._links:
+            await asyncio.sleep(_FAREWELL_TIME)
+        for link in self._links.values():
+            link.close()
+        if self._server:
+            self._server.close()
+
+
+async def _unless_gone(exited: asyncio.Future[int], peer: node_socket.Peer) -> int | None:
+    """The exit code of a command; None if the shim that asked for it is gone first."""
+    gone = asyncio.get_running_loop().create_task(peer.receive())
+    try:
+        waiting: tuple[asyncio.Future[Any], ...] = (exited, gone)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        return exited.result() if exited.done() else None
+    finally:
+        gone.cancel()
+
+
+def _settle(future: asyncio.Future[int], code: int) -> None:
+    if not future.done():
+        future.set_result(code)
+
+
+async def _watch(task: asyncio.Task[Any]) -> None:
+    await task

@@ -1,0 +1,390 @@
+"""The main node's part of a job as a state machine: no sockets, no clock, no processes.
+
+Events go in, actions come out. What leads where stands in `TRANSITIONS`, from which the diagram in
+docs/reference/agent.md is drawn; an event that has no row in the present phase changes nothing. Waiting is an action
+too: `StartTimer` asks for a `TimerFired` later, and every phase but the last has a timer, so the machine always ends.
+
+    ASSEMBLING   nodes join; until all are here, or the deadline passes
+    RUNNING      mpirun runs; until it ends, a rank fails, a node is lost, or the job is told to stop
+    COLLECTING   mpirun has ended; until every rank's own exit code is known, or the deadline passes
+    STOPPING     ranks are being killed on every node; until mpirun has ended, or the deadline passes
+    ENDED        the exit code is decided; nothing more happens
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from batchhpc.agent import contract
+from batchhpc.agent.outcome import KILLED, Outcome, RankExit, Tally, judge, some
+
+
+class Phase(StrEnum):
+    """Where the main node stands."""
+
+    ASSEMBLING = "assembling"
+    RUNNING = "running"
+    COLLECTING = "collecting"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+class Timer(StrEnum):
+    """What a timer is for."""
+
+    JOIN = "join"  # nodes that have not joined are missing
+    STOP = "stop"  # ranks that were told to stop are killed
+    FAILURE = "failure"  # mpirun has not ended the job by itself after a rank failed
+    COLLECT = "collect"  # ranks whose exit code is still unknown will not report it any more
+    KILL = "kill"  # mpirun outlived even the kill
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node that is in."""
+
+    node: int
+    address: str
+    hostname: str
+    ranks: int
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A node proved that it knows the secret."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Somebody who says it is this node does not know the secret."""
+
+    node: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A node's link broke, or was silent for too long."""
+
+    node: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class RanksReported:
+    """What a node's ranks have done so far; later reports of a node include its earlier ones."""
+
+    node: int
+    started: int
+    ended: int
+    failed: tuple[RankExit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LauncherExited:
+    """mpirun ended on the main node; with no launcher, every node's command did."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A node was told to stop: by SIGTERM, or by the notice that its Spot instance will be reclaimed.
+
+    Attributes:
+        final: whether the job must be over when the time is; a Spot notice leaves that to the reclaim itself.
+    """
+
+    node: int
+    reason: str
+    seconds: float
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """The time of a `StartTimer` is over."""
+
+    timer: Timer
+
+
+Event = Joined | Refused | Left | RanksReported | LauncherExited | StopRequested | TimerFired
+
+
+# --- actions --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start mpirun over these nodes, in this order."""
+
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """Close the link of a node that may not join (any more)."""
+
+    node: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Hand the stop notice to the ranks of all nodes."""
+
+    reason: str
+    seconds: float
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KillRanks:
+    """End the ranks of all nodes, and mpirun."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Give `TimerFired` after that many seconds; a timer that already runs starts anew."""
+
+    timer: Timer
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Write an event line."""
+
+    event: str
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Tell all nodes, clean up, and exit."""
+
+    outcome: Outcome
+
+
+Action = Launch | TurnAway | Notify | KillRanks | StartTimer | Log | End
+
+
+FAILURE_GRACE = 10.0  # seconds; Open MPI 4 takes up to 4 to end a job whose rank failed
+KILL_GRACE = 1.0  # seconds from SIGTERM to mpirun until the job ends without it
+FAILURES_SHOWN = 10  # event lines; of 100,000 ranks that fail at once the first few say it all
+COLLECT_MARGIN = 1.0  # seconds beyond a node's longest silence: a lost node is noticed before its ranks count as mute
+
+
+class Leader:
+    """The state machine of the main node.
+
+    Args:
+        me: the main node itself, which need not join.
+        nodes: how many nodes the job has.
+        join_timeout: seconds until nodes that have not joined are missing.
+        lost_after: seconds of silence after which whoever feeds this machine says `Left`.
+        failure_grace: seconds that mpirun has to end the job after a rank failed.
+    """
+
+    def __init__(
+        self, me: Member, nodes: int, join_timeout: float, lost_after: float, failure_grace: float = FAILURE_GRACE
+    ) -> None:
+        self.phase = Phase.ASSEMBLING
+        self.members = {me.node: me}
+        self.tally = Tally({})
+        self._me = me
+        self._nodes = nodes
+        self._join_timeout = join_timeout
+        self._lost_after = lost_after
+        self._failure_grace = failure_grace
+        self._refused: dict[int, str] = {}
+        self._lost: dict[int, str] = {}
+        self._launcher_code: int | None = None
+        self._stop_reason = ""
+        self._verdict: Outcome | None = None
+
+    @property
+    def missing(self) -> list[int]:
+        """Nodes that are not in."""
+        return [node for node in range(self._nodes) if node not in self.members]
+
+    def start(self) -> list[Action]:
+        """What to do before the first event."""
+        if not self.missing:
+            return self._launch()
+        waiting = Log("waiting_for_nodes", {"missing": len(self.missing), "timeout": f"{self._join_timeout:g}s"})
+        return [StartTimer(Timer.JOIN, self._join_timeout), waiting]
+
+    def receive(self, event: Event) -> list[Action]:
+        """Takes one event; gives what to do now."""
+        transition = self.TRANSITIONS.get((self.phase, _kind(event)))
+        return transition[0](self, event) if transition else []
+
+    # --- assembling
+
+    def _join(self, event: Joined) -> list[Action]:
+        node = event.member.node
+        if node not in self.missing:
+            why = (
+                "is the main node"
+                if node == self._me.node
+                else "has already joined"
+                if node < self._nodes
+                else "is not of this job"
+            )
+            return [TurnAway(node, f"node {node} {why}")]
+        self.members[node] = event.member
+        self._refused.pop(node, None)
+        joined = Log("child_joined", {"child": node, "address": event.member.address, "missing": len(self.missing)})
+        return [joined, *([] if self.missing else self._launch())]
+
+    def _too_late(self, event: Joined) -> list[Action]:
+        return [TurnAway(event.member.node, f"the job is already {self.phase}")]
+
+    def _refuse(self, event: Refused) -> list[Action]:
+        self._refused[event.node] = event.why
+        return [Log("join_refused", {"child": event.node, "reason": event.why})]
+
+    def _leave_early(self, event: Left) -> list[Action]:
+        self.members.pop(event.node, None)  # it may come back: the deadline decides
+        return [Log("node_lost", {"lost": event.node, "how": event.how, "missing": len(self.missing)})]
+
+    def _launch(self) -> list[Action]:
+        self.phase = Phase.RUNNING
+        members = tuple(self.members[node] for node in sorted(self.members))
+        self.tally = Tally({member.node: member.ranks for member in members})
+        return [Launch(members)]
+
+    # --- running
+
+    def _report(self, event: RanksReported) -> list[Action]:
+        known, was_running = len(self.tally.failed), self.tally.all_started
+        news = self.tally.report(event.node, event.started, event.ended, event.failed)
+        shown = news[: max(0, FAILURES_SHOWN - known)]
+        actions: list[Action] = [Log("rank_exited", {"rank": exit_.rank, "on": exit_.node, "code": exit_.code}) for exit_ in shown]
+        if self.tally.all_started and not was_running:
+            actions.append(Log("ranks_running", {"ranks": self.tally.total}))
+        if self.phase is Phase.RUNNING and news and not known:
+            actions.append(StartTimer(Timer.FAILURE, self._failure_grace))
+        if self.phase is Phase.COLLECTING and self.tally.all_ended:
+            actions += self._end(self._judge())
+        return actions
+
+    def _launcher_exited(self, event: LauncherExited) -> list[Action]:
+        self._launcher_code = event.code
+        exited = Log("launcher_exited", {"code": event.code})
+        if self.tally.all_ended:
+            return [exited, *self._end(self._judge())]
+        # Reports may still be on their way; and if a node is lost, its silence must come to light first.
+        self.phase = Phase.COLLECTING
+        return [exited, StartTimer(Timer.COLLECT, self._lost_after + COLLECT_MARGIN)]
+
+    def _lose(self, event: Left) -> list[Action]:
+        self._lost[event.node] = event.how
+        lost = Log("node_lost", {"lost": event.node, "how": event.how})
+        names = ", ".join(f"node {node} ({how})" for node, how in sorted(self._lost.items()))
+        self._verdict = Outcome(contract.EXIT_INFRASTRUCTURE, f"lost {names}")
+        return [lost] if self.phase is Phase.STOPPING else [lost, *self._stop_all()]
+
+    def _notify(self, event: StopRequested) -> list[Action]:
+        if self._stop_reason:
+            return []  # AWS Batch stops every node at once; the ranks need to hear of it once
+        notice = {"from": event.node, "reason": event.reason, "seconds": f"{event.seconds:g}"}
+        actions: list[Action] = [Log("stop_notice", notice), Notify(event.reason, event.seconds, event.final)]
+        if event.final:
+            self._stop_reason = event.reason
+            actions.append(StartTimer(Timer.STOP, event.seconds))
+        return actions
+
+    def _failure_lingers(self, _: TimerFired) -> list[Action]:
+        self._verdict = self._judge()
+        return self._stop_all()
+
+    def _stop_now(self, _: TimerFired) -> list[Action]:
+        self._verdict = Outcome(contract.EXIT_STOPPED, f"stopped: {self._stop_reason}")
+        return self._stop_all()
+
+    # --- ending
+
+    def _stop_all(self) -> list[Action]:
+        assert self._verdict
+        self.phase = Phase.STOPPING
+        return [
+            Log("stopping", {"reason": self._verdict.why}),
+            KillRanks(self._verdict.why),
+            StartTimer(Timer.KILL, 0.0 if self._launcher_code is not None else KILL_GRACE),
+        ]
+
+    def _stopped(self, event: LauncherExited | TimerFired) -> list[Action]:
+        assert self._verdict
+        if isinstance(event, LauncherExited):
+            self._launcher_code = event.code
+        return self._end(self._verdict)
+
+    def _collected(self, _: TimerFired) -> list[Action]:
+        return self._end(self._judge())
+
+    def _nodes_missing(self, _: TimerFired) -> list[Action]:
+        missing = self.missing
+        refused = [node for node in missing if node in self._refused]
+        why = f"{some('node', missing)} did not join within {self._join_timeout:g} s"
+        if refused:
+            why += f"; {some('node', refused)} did not know the job's secret"
+        # Every missing node was here, with another secret: trying again cannot help.
+        code = contract.EXIT_MISCONFIGURED if refused == missing else contract.EXIT_INFRASTRUCTURE
+        return [Log("nodes_missing", {"missing": ",".join(map(str, missing))}), *self._end(Outcome(code, why))]
+
+    def _stop_early(self, event: StopRequested) -> list[Action]:
+        if not event.final:
+            return []
+        log = Log("stop_notice", {"from": event.node, "reason": event.reason, "seconds": f"{event.seconds:g}"})
+        return [log, *self._end(Outcome(contract.EXIT_STOPPED, f"stopped while nodes were joining: {event.reason}"))]
+
+    def _judge(self) -> Outcome:
+        outcome = judge(self.tally, self._launcher_code)
+        if self._stop_reason and outcome.code in KILLED:
+            return Outcome(contract.EXIT_STOPPED, f"stopped: {self._stop_reason}")
+        return outcome
+
+    def _end(self, outcome: Outcome) -> list[Action]:
+        self.phase = Phase.ENDED
+        return [End(outcome)]
+
+    # (phase, event) -> what is done, and the phases it can lead to
+    TRANSITIONS: ClassVar[dict[tuple[Phase, str], tuple[Callable[..., list[Action]], tuple[Phase, ...]]]] = {
+        (Phase.ASSEMBLING, "Joined"): (_join, (Phase.ASSEMBLING, Phase.RUNNING)),
+        (Phase.ASSEMBLING, "Refused"): (_refuse, (Phase.ASSEMBLING,)),
+        (Phase.ASSEMBLING, "Left"): (_leave_early, (Phase.ASSEMBLING,)),
+        (Phase.ASSEMBLING, "StopRequested"): (_stop_early, (Phase.ASSEMBLING, Phase.ENDED)),
+        (Phase.ASSEMBLING, "TimerFired:join"): (_nodes_missing, (Phase.ENDED,)),
+        (Phase.RUNNING, "Joined"): (_too_late, (Phase.RUNNING,)),
+        (Phase.RUNNING, "RanksReported"): (_report, (Phase.RUNNING,)),
+        (Phase.RUNNING, "LauncherExited"): (_launcher_exited, (Phase.COLLECTING, Phase.ENDED)),
+        (Phase.RUNNING, "Left"): (_lose, (Phase.STOPPING,)),
+        (Phase.RUNNING, "StopRequested"): (_notify, (Phase.RUNNING,)),
+        (Phase.RUNNING, "TimerFired:failure"): (_failure_lingers, (Phase.STOPPING,)),
+        (Phase.RUNNING, "TimerFired:stop"): (_stop_now, (Phase.STOPPING,)),
+        (Phase.COLLECTING, "Joined"): (_too_late, (Phase.COLLECTING,)),
+        (Phase.COLLECTING, "RanksReported"): (_report, (Phase.COLLECTING, Phase.ENDED)),
+        (Phase.COLLECTING, "Left"): (_lose, (Phase.STOPPING,)),
+        (Phase.COLLECTING, "TimerFired:stop"): (_stop_now, (Phase.STOPPING,)),
+        (Phase.COLLECTING, "TimerFired:collect"): (_collected, (Phase.ENDED,)),
+        (Phase.STOPPING, "Joined"): (_too_late, (Phase.STOPPING,)),
+        (Phase.STOPPING, "Left"): (_lose, (Phase.STOPPING,)),
+        (Phase.STOPPING, "LauncherExited"): (_stopped, (Phase.ENDED,)),
+        (Phase.STOPPING, "TimerFired:kill"): (_stopped, (Phase.ENDED,)),
+    }
+
+
+def _kind(event: Event) -> str:
+    return f"TimerFired:{event.timer}" if isinstance(event, TimerFired) else type(event).__name__
