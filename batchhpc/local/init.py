@@ -9,7 +9,6 @@ Exits with the command's code (128 + signal, as a shell would say) once nothing 
 parent of whatever the command leaves behind, by its PID namespace or as a subreaper.
 """
 
-# ruff: noqa: PTH - every node starts with this file, and pathlib would double its start-up time
 from __future__ import annotations
 
 import contextlib
@@ -20,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_CHILD_SUBREAPER = 36
@@ -121,16 +121,15 @@ def _end_rest() -> None:
 def parents() -> dict[int, int]:
     """Parent of every process that is more than a zombie."""
     found = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
+    for directory in Path("/proc").iterdir():
+        if not directory.name.isdigit():
             continue
         try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                state, parent = file.read().rpartition(b")")[2].split()[:2]
+            state, parent = (directory / "stat").read_bytes().rpartition(b")")[2].split()[:2]
         except OSError:
             continue  # ended meanwhile
         if state not in b"ZX":
-            found[int(name)] = int(parent)
+            found[int(directory.name)] = int(parent)
     return found
 
 
@@ -150,12 +149,12 @@ def _set_up(setup: dict) -> None:  # type: ignore[type-arg]
 
     socket.sethostname(setup["hostname"])
     network = f"link set lo up\naddress add {setup['address']} dev eth0\nlink set eth0 up\n"
-    done = subprocess.run(["ip", "-batch", "-"], input=network.encode(), capture_output=True, check=False)
+    done = subprocess.run([setup["ip"], "-batch", "-"], input=network.encode(), capture_output=True, check=False)
     if done.returncode:
         raise OSError(f"ip: {done.stderr.decode(errors='replace').strip()}")
-    missing = [target for _, target, _ in setup["binds"] if not os.path.exists(target)]
+    missing = [os.path.realpath(target) for _, target, _ in setup["binds"] if not Path(target).exists()]
     if missing:
-        _enter_mirror(setup["scratch"], missing)
+        _enter_mirror(setup["root"], missing)
     _mount("tmpfs", "/dev/shm", "tmpfs", 0, f"size={setup['shared_memory']}m,mode=1777")  # noqa: S108
     for source, target, read_only in setup["binds"]:
         _mount(source, target, None, MS_BIND | MS_REC)
@@ -172,36 +171,35 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, data: 
         raise OSError(number, f"mount of {source or 'options'}: {os.strerror(number)}", target)
 
 
-def _enter_mirror(scratch: str, missing: list[str]) -> None:
+def _enter_mirror(root: str, missing: list[str]) -> None:
     """Changes the root to a copy of it, made of bind mounts, in which the missing directories exist.
 
-    The node's mounts then need no directory to be made on the machine itself.
+    So no directory need be made on the machine itself for the node's mounts.
     """
-    # The sources of the job's mounts must stay reachable: everything is bound, only directories on the way are copied.
-    _mount("tmpfs", scratch, "tmpfs", 0, "mode=755")
-    _mirror("/", scratch, [target.strip("/").split("/") for target in missing], scratch)
-    os.chroot(scratch)
-    os.chdir(os.environ.get("PWD", "/"))
+    here = Path.cwd()
+    _mount("tmpfs", root, "tmpfs", 0, "mode=755")
+    _mirror(Path("/"), Path(root), [target.strip("/").split("/") for target in missing])
+    os.chroot(root)
+    os.chdir(here)
 
 
-def _mirror(directory: str, copy: str, missing: list[list[str]], scratch: str) -> None:
-    for name in os.listdir(directory) if os.path.isdir(directory) else ():
-        path, twin = os.path.join(directory, name), os.path.join(copy, name)
-        below = [parts[1:] for parts in missing if parts[0] == name and len(parts) > 1]
-        if os.path.islink(path):
-            os.symlink(os.readlink(path), twin)
-        elif not os.path.isdir(path):
-            with open(twin, "wb"):
-                pass
-            _mount(path, twin, None, MS_BIND)
+def _mirror(directory: Path, copy: Path, missing: list[list[str]]) -> None:
+    for entry in directory.iterdir():
+        twin = copy / entry.name
+        below = [parts[1:] for parts in missing if parts[0] == entry.name and len(parts) > 1]
+        if entry.is_symlink():
+            twin.symlink_to(entry.readlink())
+        elif not entry.is_dir():
+            twin.touch()
+            _mount(str(entry), str(twin), None, MS_BIND)
+        elif below:
+            twin.mkdir()
+            _mirror(entry, twin, below)
         else:
-            os.mkdir(twin, 0o755)
-            if below:
-                _mirror(path, twin, below, scratch)
-            else:
-                _mount(path, twin, None, MS_BIND | MS_REC)
+            twin.mkdir()
+            _mount(str(entry), str(twin), None, MS_BIND | MS_REC)
     for parts in missing:
-        os.makedirs(os.path.join(copy, *parts), exist_ok=True)
+        copy.joinpath(*parts).mkdir(parents=True, exist_ok=True)
 
 
 if __name__ == "__main__":

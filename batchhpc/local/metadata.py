@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import socketserver
 import sys
 import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _PATH = re.compile(r"/node-(\d+)(/latest/.*)")
-_TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a name
+_TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - a name
 
 
 class MetadataService:
@@ -49,53 +49,52 @@ class MetadataService:
         self._server.server_close()
         self._thread.join()
 
-    def token(self) -> str:
-        """A new session token."""
-        token = secrets.token_urlsafe(16)
-        self._tokens.add(token)
-        return token
-
-    def answer(self, path: str, token: str | None) -> tuple[int, str]:
-        """Status and body of a GET."""
-        if token not in self._tokens:
-            return 401, ""
+    def answer(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+        """Status and body of one request; header names in lower case."""
         match = _PATH.fullmatch(path)
-        deadline = self._deadlines.get(int(match[1])) if match else None
-        if match is None or deadline is None or match[2] != "/latest/meta-data/spot/instance-action":
+        if match is None:
+            return 404, ""
+        if (method, match[2]) == ("PUT", "/latest/api/token"):
+            return 200, self._new_token()
+        if headers.get(_TOKEN_HEADER) not in self._tokens:
+            return 401, ""
+        deadline = self._deadlines.get(int(match[1]))
+        if method != "GET" or match[2] != "/latest/meta-data/spot/instance-action" or deadline is None:
             return 404, ""
         time = datetime.fromtimestamp(deadline, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return 200, json.dumps({"action": "terminate", "time": time})
 
+    def _new_token(self) -> str:
+        token = secrets.token_urlsafe(16)
+        self._tokens.add(token)
+        return token
 
-class _Server(ThreadingHTTPServer):
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
     daemon_threads = True
+    block_on_close = False
+    request_queue_size = 1024
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A node that hangs up, for example because it was killed, is no error of the service."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(socketserver.StreamRequestHandler):
+    """One request per connection; http.server would take most of a node's start-up time to import."""
+
     metadata: MetadataService
     timeout = 10  # a node that stopped in the middle of a request must not hold a thread for ever
 
-    def do_PUT(self) -> None:
-        match = _PATH.fullmatch(self.path)
-        if match and match[2] == "/latest/api/token":
-            self._send(200, self.metadata.token())
-        else:
-            self._send(404, "")
-
-    def do_GET(self) -> None:
-        self._send(*self.metadata.answer(self.path, self.headers.get(_TOKEN_HEADER)))
-
-    def _send(self, status: int, body: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Polls are not worth a line."""
+    def handle(self) -> None:
+        method, path, _ = self.rfile.readline(4096).decode("latin-1").split()
+        headers = {}
+        while line := self.rfile.readline(4096).decode("latin-1").strip():
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        status, body = self.metadata.answer(method, path, headers)
+        head = f"HTTP/1.0 {status} -\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        self.wfile.write((head + body).encode())
 
 
 def main(arguments: list[str]) -> None:

@@ -16,9 +16,11 @@ from batchhpc.errors import InvalidSpec, JobNotFound, Problem, Unavailable, Wait
 from batchhpc.jobs import Job, JobStatus, LogLine
 from batchhpc.local.attempt import Timings
 from batchhpc.local.definition import JobPlan, job_plan
-from batchhpc.local.faults import Fault, fault_problems
+from batchhpc.local.faults import Fault, FaultKind, fault_problems
 from batchhpc.local.job import LocalJob
 from batchhpc.local.loopback import LoopbackNetwork
+from batchhpc.local.machine import fit_to_machine
+from batchhpc.local.namespaces import IsolatedNetwork, check_delay, check_isolation
 from batchhpc.local.network import Network
 
 CLOSED = "The local runner was closed"
@@ -96,11 +98,15 @@ class LocalRunner:
         faults = fault_problems(self._faults, nodes=len(plan.nodes), main=plan.main, attempts=plan.attempts, isolated=self._isolate)
         if faults:
             raise InvalidSpec(faults)
-        plan, notes = self._check_machine(plan)
-        job_id = str(uuid.uuid4())
-        directory = self._directory.absolute() / "jobs" / job_id
+        plan, notes = fit_to_machine(plan, self._mounts, isolated=self._isolate)
         dependencies = self._dependencies(plan)
         secrets = self._secret_values(plan)
+        if self._isolate:
+            check_isolation()
+            if any(fault.kind is FaultKind.DELAY for fault in self._faults):
+                check_delay()
+        job_id = str(uuid.uuid4())
+        directory = self._directory.absolute() / "jobs" / job_id
         directory.mkdir(parents=True)
         (directory / "documents.json").write_text(compiled.to_json())
         self._jobs[job_id] = job = LocalJob(
@@ -177,7 +183,9 @@ class LocalRunner:
 
     # --- Before the start -----------------------------------------------------------------------------------------------
 
-    def _network(self, plan: JobPlan, scratch: Path) -> Network:  # noqa: ARG002 - isolated nodes need it
+    def _network(self, plan: JobPlan, scratch: Path) -> Network:
+        if self._isolate:
+            return IsolatedNetwork(plan, scratch)
         return LoopbackNetwork(len(plan.nodes))
 
     def _dependencies(self, plan: JobPlan) -> list[LocalJob]:
@@ -195,12 +203,6 @@ class LocalRunner:
             names = "\n".join(f"secret {name}: the value of {arn} is not known here" for name, arn in missing)
             raise Unavailable(f"{names}\n  hint: LocalRunner(secrets={{'{missing[0][1]}': ...}})")
         return values
-
-    def _check_machine(self, plan: JobPlan) -> tuple[JobPlan, list[str]]:
-        """The plan with this machine's directories as mounts, and what the user should know of it."""
-        absent = sorted({device for node in plan.nodes for device in node.devices if not Path(device).exists()})
-        notes = [f"not on this machine, left out: {', '.join(absent)}"] if absent else []
-        return plan, notes
 
 
 def _of_node(status: JobStatus, index: int) -> JobStatus:
