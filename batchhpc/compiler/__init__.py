@@ -8,7 +8,9 @@ Never does: look at the machine, the clock or the network. The same spec gives t
 
 from __future__ import annotations
 
+from batchhpc.compiler.check import check_documents
 from batchhpc.compiler.compile import compile_job
 from batchhpc.compiler.documents import CompiledJob
+from batchhpc.compiler.rules import RULES
 
-__all__ = ["CompiledJob", "compile_job"]
+__all__ = ["RULES", "CompiledJob", "check_documents", "compile_job"]

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, cast
 
+from batchhpc.compiler.check import check_job
 from batchhpc.compiler.definition import register, submit
 from batchhpc.compiler.documents import CompiledJob, canonical_json
 from batchhpc.compiler.overlay import merged
 from batchhpc.compiler.plan import make_plan
-from batchhpc.errors import InvalidSpec, Problem, Severity
+from batchhpc.errors import InvalidSpec, Severity
 from batchhpc.spec import Environment, JobSpec
 
 _HASH = 12  # hexadecimal digits: 48 bits tell any two definitions of one name apart
@@ -32,7 +33,7 @@ def compile_job(spec: JobSpec, environment: Environment | None = None) -> Compil
     overlay = cast(Mapping[str, Mapping[str, Any]], spec.overlay)
     registered = named(merged(register(plan), overlay.get("register", {})), spec.name)
     submitted = merged({**submit(plan), "jobDefinition": registered["jobDefinitionName"]}, overlay.get("submit", {}))
-    problems: list[Problem] = []
+    problems = check_job(plan, registered, submitted)
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise InvalidSpec(problems)
     return CompiledJob(shape=plan.shape, why=plan.why, register=registered, submit=submitted, warnings=tuple(problems))

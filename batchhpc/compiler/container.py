@@ -8,7 +8,7 @@ from typing import Any
 from batchhpc.agent import contract
 from batchhpc.compiler.plan import Plan
 from batchhpc.compiler.sizing import NodeSize
-from batchhpc.spec import Duration, Environment, JobSpec, LogConfiguration, Mount, NodeGroup, Shape
+from batchhpc.spec import Duration, Environment, LogConfiguration, Mount, NodeGroup, Shape
 
 # What EFA needs, from AWS's own templates (R19); plain TCP does not mind.
 _ULIMITS = (("memlock", -1), ("nofile", 1024000), ("stack", 67108864))

@@ -1,0 +1,22 @@
+"""The rules that a job must keep, by number: data for the documentation, and the functions that find them broken."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from batchhpc.compiler.rules import containers, definition, fabric, nodes, resources, retries, submission, wishes
+from batchhpc.compiler.rules.elsewhere import ELSEWHERE
+from batchhpc.compiler.rules.rule import Finding, Rule
+
+_TOPICS = (definition, nodes, resources, containers, fabric, retries, submission)
+
+RULES: Final[dict[str, Rule]] = {
+    rule.number: rule
+    for rule in sorted(
+        (value for topic in _TOPICS for value in vars(topic).values() if isinstance(value, Rule)),
+        key=lambda rule: int(rule.number[1:]),
+    )
+}
+assert wishes.__name__  # its checks join the rules as it is imported
+
+__all__ = ["ELSEWHERE", "RULES", "Finding", "Rule"]
