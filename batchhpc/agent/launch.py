@@ -133,7 +133,8 @@ def _open_mpi(mpi: Mpi, plan: Plan, hosts_path: str) -> list[str]:
     four = mpi is Mpi.OPENMPI4
     words = ["--map-by", "slot", *([] if plan.bind else ["--bind-to", "none"])]
     if not plan.efa:  # R91; `ofi` costs a second of start-up where there is no such device
-        words += _mca("pml", "ob1") + _mca("btl", "^ofi,uct") + _mca("mtl", "^ofi")
+        # Nodes that share a host name would meet in each other's shared-memory files, and hang (Open MPI 4).
+        words += _mca("pml", "ob1") + _mca("btl", "self,tcp" if plan.loopback else "^ofi,uct") + _mca("mtl", "^ofi")
     if plan.loopback:
         words += _mca("mpi_yield_when_idle", "1")
     if len(plan.hosts) == 1:

@@ -16,7 +16,7 @@ from typing import Any
 
 from batchhpc.agent import contract, launch, node_socket
 from batchhpc.agent.network import interface_of
-from batchhpc.agent.node import Node
+from batchhpc.agent.node import Node, settle
 from batchhpc.agent.outcome import Outcome, RankExit
 from batchhpc.agent.processes import send_signal
 from batchhpc.agent.rendezvous import (
@@ -124,7 +124,7 @@ class MainNode(Node):
         elif message["id"] in self._commands:
             _, peer, exited = self._commands[message["id"]]
             if message["type"] == "exit":
-                _settle(exited, message["code"])
+                settle(exited, message["code"])
             else:
                 self.spawn(peer.send({"type": "output", "fd": message["fd"], "data": message["data"]}))
 
@@ -151,7 +151,7 @@ class MainNode(Node):
         for number, (on, _, exited) in list(self._commands.items()):
             if on == node:
                 del self._commands[number]
-                _settle(exited, 255)  # as ssh says it
+                settle(exited, 255)  # as ssh says it
         self._feed(Left(node, how))
 
     def report_ranks(self) -> None:
@@ -297,11 +297,6 @@ async def _unless_gone(exited: asyncio.Future[int], peer: node_socket.Peer) -> i
         return exited.result() if exited.done() else None
     finally:
         gone.cancel()
-
-
-def _settle(future: asyncio.Future[int], code: int) -> None:
-    if not future.done():
-        future.set_result(code)
 
 
 async def _watch(task: asyncio.Task[Any]) -> None:

@@ -126,7 +126,7 @@ class Node:
         ended: asyncio.Future[int] = loop.create_future()
         pipes = {fd: os.pipe() for fd in (1, 2)}
         argv = ["/bin/sh", "-c", command]
-        started(self.processes.start(argv, self.environ, ended.set_result, stdout=pipes[1][1], stderr=pipes[2][1]))
+        started(self.processes.start(argv, self.environ, partial(settle, ended), stdout=pipes[1][1], stderr=pipes[2][1]))
         for _, write_end in pipes.values():
             os.close(write_end)
         pumps = [loop.create_task(_pump(read_end, fd, output)) for fd, (read_end, _) in pipes.items()]
@@ -202,6 +202,12 @@ class Node:
             "ranks": self.ranks.expected,
             "pid": os.getpid(),
         }
+
+
+def settle(future: asyncio.Future[int], code: int) -> None:
+    """Gives a future its result unless nobody waits for it any more."""
+    if not future.done():
+        future.set_result(code)
 
 
 def hang_up(pid: int) -> None:

@@ -93,7 +93,7 @@ def judge(tally: Tally, launcher_code: int | None) -> Outcome:
     if launcher_code and not tally.started:
         return Outcome(contract.EXIT_MISCONFIGURED, f"mpirun ended with {launcher_code} before any rank had started")
     if launcher_code:
-        return Outcome(launcher_code, f"mpirun ended with {launcher_code}")
+        return Outcome(launcher_code, f"mpirun ended with {launcher_code}, as after MPI_Abort")
     if tally.mute:
         why = f"ranks on {some('node', tally.mute)} never said how they ended, though mpirun ended with 0"
         return Outcome(contract.EXIT_INFRASTRUCTURE, why)
@@ -107,5 +107,5 @@ def some(noun: str, numbers: list[int]) -> str:
 
 
 def _rank_failed(exit_: RankExit) -> Outcome:
-    how = f"was killed by signal {exit_.code - 128}" if exit_.code > 128 else f"ended with {exit_.code}"
-    return Outcome(exit_.code, f"rank {exit_.rank} on node {exit_.node} {how}")
+    signal = f" (signal {exit_.code - 128})" if exit_.code > 128 else ""
+    return Outcome(exit_.code, f"rank {exit_.rank} on node {exit_.node} ended with {exit_.code}{signal}")

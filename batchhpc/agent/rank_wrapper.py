@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 SOCKET = "BATCHHPC_AGENT_SOCKET"
@@ -81,10 +82,12 @@ def main() -> None:
         signal.signal(number, lambda number, _: os.kill(pid, number))
     agent.sendall(json.dumps({"type": "started", "pid": pid}).encode() + b"\n")
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    agent.sendall(json.dumps({"type": "exit", "code": code if code >= 0 else 128 - code}).encode() + b"\n")
+    with suppress(OSError):  # an agent that is gone took the node with it
+        agent.sendall(json.dumps({"type": "exit", "code": code if code >= 0 else 128 - code}).encode() + b"\n")
     agent.close()
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
+        with suppress(OSError):  # SIGKILL has no handler to reset
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 
