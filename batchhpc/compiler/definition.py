@@ -55,8 +55,8 @@ def submit(plan: Plan) -> dict[str, Any]:
     """The SubmitJob request without the definition's name."""
     spec = plan.spec
     made: dict[str, Any] = {"jobName": spec.name, "jobQueue": plan.environment.queue}
-    if spec.tags:
-        made["tags"] = dict(spec.tags)
+    if tags := {**spec.tags, **_waivers(plan)}:
+        made["tags"] = tags
     if spec.parameters:  # values belong to the job: another value must not make another definition
         made["parameters"] = dict(spec.parameters)
     if spec.depends_on:
@@ -72,13 +72,16 @@ def submit(plan: Plan) -> dict[str, Any]:
 
 def bookkeeping(plan: Plan) -> dict[str, str]:
     """Tags that tell where a definition comes from, and which rules its author waived."""
-    waived = {f"batchhpc:waive:{rule}": _tag_value(reason) for rule, reason in sorted(plan.spec.waive.items())}
     return {
         "batchhpc:environment": plan.environment.name,
         "batchhpc:job": plan.spec.name,
         "batchhpc:shape": plan.shape.value,
-        **waived,
+        **_waivers(plan),
     }
+
+
+def _waivers(plan: Plan) -> dict[str, str]:
+    return {f"batchhpc:waive:{rule}": _tag_value(reason) for rule, reason in sorted(plan.spec.waive.items())}
 
 
 def _tag_value(text: str) -> str:

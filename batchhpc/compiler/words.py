@@ -42,6 +42,13 @@ _IN_CONTAINER = {
     "resourceRequirements": "memory_per_node",
 }
 
+_EFS = ".efsVolumeConfiguration"
+_IN_VOLUME = {
+    f"{_EFS}.rootDirectory": ".efs.root_directory",
+    f"{_EFS}.transitEncryption": ".efs.transit_encryption",
+    f"{_EFS}.transitEncryptionPort": ".efs.transit_encryption_port",
+    f"{_EFS}.authorizationConfig.iam": ".efs.iam",
+}
 # Named as a whole: what stands deeper in them is not in the spec.
 _WHOLE = ("resourceRequirements", "linuxParameters.devices", "register.nodeProperties.nodeRangeProperties")
 
@@ -50,7 +57,7 @@ def in_words(path: str, plan: Plan, register: Mapping[str, Any]) -> str:
     """The spec's path for a document's, or the document's own where no field of the spec stands behind it."""
     match = _CONTAINER.fullmatch(path)
     if not match:
-        return _renamed(path, _FIELDS) or _range_words(path, plan) or path
+        return _range_words(path, plan) or _renamed(path, _FIELDS) or path
     group = _group(plan, match["range"])
     part = _PART.fullmatch(match["rest"])
     assert part
@@ -60,7 +67,8 @@ def in_words(path: str, plan: Plan, register: Mapping[str, Any]) -> str:
         return _variable(str(name), part["name"], plan, group) or path
     if part["name"] in ("volumes", "mountPoints"):
         own = len(plan.spec.mounts)
-        return f"mounts[{i}]" if i < own else f"node_groups[{group}].mounts[{i - own}]"
+        mount = f"mounts[{i}]" if i < own else f"node_groups[{group}].mounts[{i - own}]"
+        return mount + _IN_VOLUME.get(part["rest"], "")
     word = _renamed(match["rest"], _IN_CONTAINER)
     if word is None:
         return path

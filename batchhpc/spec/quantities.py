@@ -93,10 +93,9 @@ class Memory(_Quantity):
         return Fraction(int(self), 2**20)
 
     def __str__(self) -> str:
-        for unit, size in self._units.items():
-            if self >= size and self % size == 0:
-                return f"{self // size} {unit}"
-        return f"{int(self)} B"
+        whole = ((self // size, unit) for unit, size in self._units.items() if self % size == 0)
+        count, unit = min(whole, key=lambda each: each[0])  # 56 GB, though it is 54687500 KiB as well
+        return f"{count} {unit}" if self else "0 B"
 
 
 class Duration(_Quantity):

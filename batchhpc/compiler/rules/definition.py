@@ -66,7 +66,11 @@ def on_spot(environment: str) -> tuple[str, str]:
 def ec2_only(facts: Facts) -> Iterator[Finding]:
     given = facts.register.get("platformCapabilities")
     if given is not None and given != ["EC2"]:
-        yield Finding(f"{DEFINITION}.platformCapabilities", f"is [{', '.join(given)}], but jobs run on EC2 only", "[EC2]")
+        yield Finding(
+            f"{DEFINITION}.platformCapabilities",
+            f"is [{', '.join(given)}], but jobs run on EC2 only",
+            "platformCapabilities: [EC2]",
+        )
 
 
 @R13.document

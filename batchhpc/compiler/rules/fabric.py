@@ -86,9 +86,8 @@ def efa_devices(facts: Facts) -> Iterator[Finding]:
             elif kind and not kind.efa:
                 yield Finding(f"{path}.hostPath", f"is {host!r}, but {kind.name} has no EFA", "fabric: ena, or a type with EFA")
             elif most is not None and int(match[1]) >= most:
-                message = (
-                    f"is {host!r}, but the node has {most} EFA interfaces, 0 to {most - 1}: a missing device stops the container"
-                )
+                has = f"{most} EFA interface{'s' if most > 1 else ''}, numbered from 0"
+                message = f"is {host!r}, but the node has {has}: a missing device stops the container"
                 yield Finding(f"{path}.hostPath", message)
             if device.get("containerPath", host) != host:
                 yield Finding(f"{path}.containerPath", f"is {device['containerPath']!r}, but must be {host!r}, as on the host")

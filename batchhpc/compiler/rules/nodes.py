@@ -29,7 +29,7 @@ def main_node_exists(facts: Facts) -> Iterator[Finding]:
         yield Finding(f"{_NODES}.numNodes", f"is {nodes}, but a job has at least 1 node")
     elif main is not None and (main < 0 or (nodes is not None and main >= nodes)):
         there = "" if nodes is None else f": the nodes are 0 to {nodes - 1}"
-        yield Finding(f"{_NODES}.mainNode", f"is {main}, which is not a node of the job{there}", "0")
+        yield Finding(f"{_NODES}.mainNode", f"is {main}, which is not a node of the job{there}", "mainNode: 0")
 
 
 @R3.document

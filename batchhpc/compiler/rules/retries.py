@@ -77,9 +77,8 @@ def _entry(path: str, entry: dict[str, Any]) -> Iterator[Finding]:
         if len(text) > _LONGEST:
             yield Finding(f"{path}.{name}", f"has {len(text)} characters, but at most {_LONGEST} may be")
         elif not grammar.fullmatch(text):
-            yield Finding(
-                f"{path}.{name}", f"is {text!r}, but only {allowed} may be", "cut it before the first other sign: Host EC2*"
-            )
+            hint = "" if name == "onExitCode" else "end it with * before the first other sign: Host EC2*"
+            yield Finding(f"{path}.{name}", f"is {text!r}, but only {allowed} may be", hint)
 
 
 @R40.document

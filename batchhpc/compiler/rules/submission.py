@@ -71,7 +71,8 @@ def tags(facts: Facts) -> Iterator[Finding]:
     if len(counted) > _MOST_TAGS:
         yield Finding(
             f"{DEFINITION}.tags",
-            f"and the job's make {len(counted)} tags, batchhpc's own included, but a job with more than {_MOST_TAGS} fails at once",
+            f"{len(counted)} tags of job and definition together, batchhpc's own included, "
+            f"but a job with more than {_MOST_TAGS} fails at once",
         )
     if facts.submit.get("tags") == {}:
         yield Finding(f"{REQUEST}.tags", "is empty", "leave it out")

@@ -83,9 +83,9 @@ def memory_fits(plan: Plan) -> Iterator[Finding]:
     for prefix, group in _groups(plan):
         asked = (group or plan.spec).memory_per_node
         if asked is not None and asked.mib.denominator == 1 and plan.kind:
-            yield from too_much_memory(
-                f"{prefix}memory_per_node", f"{asked} = ", plan.size(group).memory, plan.kind, plan.environment
-            )
+            mib = plan.size(group).memory
+            written = "" if str(asked) == f"{mib} MiB" else f"{asked} = "
+            yield from too_much_memory(f"{prefix}memory_per_node", written, mib, plan.kind, plan.environment)
 
 
 @R22.plan
@@ -94,7 +94,9 @@ def gpus_fit(plan: Plan) -> Iterator[Finding]:
         asked = (group or plan.spec).gpus_per_node
         if asked and plan.kind and asked > plan.kind.gpus:
             has = f"{plan.kind.gpus} ({plan.kind.gpu})" if plan.kind.gpus else "none"
-            yield Finding(f"{prefix}gpus_per_node", f"{asked} GPUs per node, but {plan.kind.name} has {has}")
+            yield Finding(
+                f"{prefix}gpus_per_node", f"{asked} GPU{'s' if asked > 1 else ''} per node, but {plan.kind.name} has {has}"
+            )
 
 
 @R11.plan
