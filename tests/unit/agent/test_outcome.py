@@ -1,6 +1,7 @@
 """How a job's exit code is decided."""
 
 import pytest
+
 from batchhpc.agent.outcome import RankExit, Tally, judge, some
 
 
@@ -27,7 +28,7 @@ def tally(nodes=2, ranks=2, started=2, ended=2, failed=()):
     ],
 )
 def test_the_rank_that_failed_by_itself_speaks_for_the_job(reported, launcher, code, why):
-    """mpirun's victims and mpirun's uninformative codes never hide the rank that failed first by itself."""
+    """Mpirun's victims and mpirun's uninformative codes never hide the rank that failed first by itself."""
     outcome = judge(reported, launcher)
     assert (outcome.code, outcome.why) == (code, why)
 
