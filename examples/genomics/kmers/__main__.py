@@ -82,6 +82,7 @@ def count(comm: Communicator, arguments: Arguments, inputs: Sequence[Input]) -> 
             told = consumed
 
         kmers, counts = count_kmers(comm, pieces, arguments.k, tell)
+        tell()  # the end mark of a gzip file comes after its last text
     spectrum = comm.allreduce(histogram(counts))
     kept = counts >= arguments.min
     mine = [tally.sequences, tally.bases, tally.invalid, counts.sum(), len(counts), kept.sum()]
@@ -106,12 +107,12 @@ def count(comm: Communicator, arguments: Arguments, inputs: Sequence[Input]) -> 
 def _table(summary: Summary, arguments: Arguments) -> str:
     stored = sum(int(item["bytes"]) for item in summary.inputs)
     rows = {
-        "inputs": f"{len(summary.inputs)} files, {stored:,} bytes",
+        "inputs": f"{len(summary.inputs)} {'file' if len(summary.inputs) == 1 else 'files'}, {stored:,} bytes",
         "sequences": f"{summary.sequences:,}, of {summary.bases:,} bases ({summary.invalid:,} not A, C, G, T)",
         "k": f"{summary.k}",
         "k-mers": f"{summary.total:,}",
         "distinct": f"{summary.distinct:,} ({summary.kept:,} in the table)",
-        "peak": f"{summary.peak} times",
+        "peak": f"{summary.peak} {'time' if summary.peak == 1 else 'times'}",
         "results": f"{arguments.out}",
     }
     return "\n".join(f"{name:<10} {value}" for name, value in rows.items())

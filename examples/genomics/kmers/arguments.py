@@ -67,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--chunk",
         default="4 MiB",
         metavar="SIZE",
-        help="text a rank reads in one round, as in 512 KiB; memory is about 50 times that (default: 4 MiB)",
+        help="text that a rank reads in one round, as in 512 KiB (default: 4 MiB)",
     )
     parser.add_argument("-h", "--help", action="store_true", help="show this and exit")
     return parser
@@ -122,5 +122,5 @@ def _size(name: str, text: str, limits: tuple[int, int], problems: list[str]) ->
     size = int(match[1]) * _UNITS[match[2]] if match else -1
     if limits[0] <= size <= limits[1]:
         return size
-    problems.append(f"{name}: is {text!r}, but must be a size from {limits[0]} to {limits[1] >> 20} MiB, as in '512 KiB'")
+    problems.append(f"{name}: is {text!r}, but must be a size from {limits[0]} bytes to {limits[1] >> 20} MiB, as in '512 KiB'")
     return limits[0]

@@ -7,7 +7,7 @@ import math
 from examples.genomics.kmers.histogram import HIGHEST, Histogram, peak
 
 _WIDTH, _HEIGHT = 640, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 40, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 88, 16, 40, 48
 _STYLE = "text { font: 12px sans-serif; fill: #333 } .title { font-size: 14px } .bar { fill: #3b6ea5 } .line { stroke: #ccc }"
 
 
@@ -21,7 +21,7 @@ def svg(spectrum: Histogram, k: int) -> str:
 
     def height(number: int) -> float:
         """Pixels of a number of k-mers; a single one still shows."""
-        return max(1.0, inner_height * math.log10(number) / decades)
+        return max(2.0, inner_height * math.log10(number) / decades)
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}">',

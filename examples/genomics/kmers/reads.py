@@ -145,10 +145,11 @@ def _fastq(share: Share, blocks: Iterable[tuple[int, Text]], tally: Tally) -> It
         whole, text = _records(share.input, data, after - len(data), tally)
         rest = data[whole:]
         yield text
-    if not len(rest) or rest.tobytes().isspace():
-        return
-    # The last line of a file may lack its end. A share in the middle ends with a whole record, unless one is malformed.
+    # A file may end in blank lines, and its last line may lack its end. A share in the middle of a file ends with a whole
+    # record, unless one is malformed.
     cut = share.stop is not None and share.stop < share.input.size
+    if not len(rest) or (rest.tobytes().isspace() and not cut):
+        return
     data = np.concatenate((rest, _lines_from(share.input, after, 4) if cut else np.frombuffer(b"\n", np.uint8)))
     whole, text = _records(share.input, data, after - len(rest), tally)
     if not whole:

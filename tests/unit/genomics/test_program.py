@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from examples.genomics.kmers.__main__ import main
+from examples.genomics.kmers.kernel import encode
+from tests.unit.genomics.by_hand import count_by_hand
+from tests.unit.genomics.thread_ranks import Aborted, ThreadComm, run_ranks
+
+NAMES = ["counts.npy", "dump.tsv", "histogram.svg", "histogram.tsv", "kmers.npy", "summary.json"]
+
+
+def sequence(length: int) -> str:
+    letters = np.frombuffer(b"ACGTacgtN", np.uint8)
+    return np.random.default_rng(11).choice(letters, length, p=[0.23] * 4 + [0.01] * 4 + [0.04]).tobytes().decode()
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> list[str]:
+    """A FASTA file of two sequences and the gzipped reads of one."""
+    text = sequence(3000)
+    fasta, fastq = tmp_path / "x.fa", tmp_path / "x.fq.gz"
+    fasta.write_text(f">a\n{text[:1700]}\n>b\n{text[1700:]}\n")
+    reads = [text[start : start + 100] for start in range(0, 2900, 50)]
+    fastq.write_bytes(gzip.compress("".join(f"@{n}\n{read}\n+\n{'I' * 100}\n" for n, read in enumerate(reads)).encode()))
+    return [str(fasta), str(fastq)]
+
+
+def run(words: list[str], ranks: int = 1) -> int:
+    """The exit code that all ranks agree on."""
+    codes = set(run_ranks(ranks, lambda comm: main(comm, words)))
+    assert len(codes) == 1
+    return codes.pop()
+
+
+def results(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def test_results_are_the_same_bytes_for_one_to_four_ranks(tmp_path: Path, inputs: list[str]) -> None:
+    """Every file of the results is equal, byte for byte, whatever the number of ranks and the size of rounds."""
+    all_results = []
+    for ranks, chunk in [(1, "4 MiB"), (1, "100"), (2, "300"), (3, "1 KiB"), (4, "200")]:
+        out = tmp_path / f"{ranks}-{chunk}"
+        assert run([*inputs, "-k", "21", "--tsv", "--chunk", chunk, "--out", str(out)], ranks) == 0
+        all_results.append(results(out))
+    assert list(all_results[0]) == NAMES
+    assert all(found == all_results[0] for found in all_results)
+
+
+def test_results_are_those_of_the_textbook(tmp_path: Path, inputs: list[str]) -> None:
+    """Table, dump, histogram and summary say what counting by hand says."""
+    out = tmp_path / "out"
+    assert run([*inputs, "-k", "12", "--tsv", "--out", str(out)], ranks=3) == 0
+    text = sequence(3000)
+    reads = [text[start : start + 100] for start in range(0, 2900, 50)]
+    expected = count_by_hand([text[:1700], text[1700:], *reads], 12)
+    assert np.load(out / "kmers.npy").tolist() == [encode(kmer) for kmer in expected]
+    assert np.load(out / "counts.npy").tolist() == list(expected.values())
+    assert (out / "dump.tsv").read_text() == "".join(f"{kmer}\t{count}\n" for kmer, count in expected.items())
+    times = list(expected.values())
+    histogram = "".join(f"{frequency} {times.count(frequency)}\n" for frequency in sorted(set(times)))
+    assert (out / "histogram.tsv").read_text() == histogram
+    bases = "".join([text, *reads])
+    assert json.loads((out / "summary.json").read_text()) == {
+        "k": 12,
+        "min": 1,
+        "inputs": [{"path": path, "bytes": Path(path).stat().st_size} for path in inputs],
+        "sequences": 2 + len(reads),
+        "bases": len(bases),
+        "invalid": bases.count("N"),
+        "total": sum(times),
+        "distinct": len(times),
+        "kept": len(times),
+        "peak": max(range(2, 9), key=times.count),
+    }
+
+
+def test_min_thins_the_table_but_not_the_histogram(tmp_path: Path, inputs: list[str]) -> None:
+    """With ``--min 3`` the table holds the k-mers that occur three times or more; histogram and totals hold all."""
+    whole, thin = tmp_path / "whole", tmp_path / "thin"
+    assert run([*inputs, "--out", str(whole)]) == 0
+    assert run([*inputs, "--min", "3", "--out", str(thin)], ranks=2) == 0
+    kmers, counts = np.load(whole / "kmers.npy"), np.load(whole / "counts.npy")
+    assert np.array_equal(np.load(thin / "kmers.npy"), kmers[counts >= 3])
+    assert np.array_equal(np.load(thin / "counts.npy"), counts[counts >= 3])
+    assert (thin / "histogram.tsv").read_bytes() == (whole / "histogram.tsv").read_bytes()
+    summary = json.loads((thin / "summary.json").read_text())
+    assert (summary["distinct"], summary["kept"]) == (len(counts), int((counts >= 3).sum()))
+
+
+def test_second_run_leaves_nothing_of_the_first(tmp_path: Path, inputs: list[str]) -> None:
+    """Results of an earlier run in the same directory are replaced; a dump that was not asked for this time is removed."""
+    out = tmp_path / "out"
+    assert run([*inputs, "--tsv", "--out", str(out)]) == 0
+    assert run([inputs[0], "-k", "9", "--out", str(out)], ranks=2) == 0
+    assert list(results(out)) == [name for name in NAMES if name != "dump.tsv"]
+    assert json.loads((out / "summary.json").read_text())["k"] == 9
+
+
+def test_results_of_a_failed_run_are_not_visible(tmp_path: Path, inputs: list[str]) -> None:
+    """A run that fails while it writes leaves the earlier results whole and none of its own in their place."""
+    out = tmp_path / "out"
+    assert run([*inputs, "--out", str(out)]) == 0
+    before = results(out)
+    (out / "counts.npy.partial").mkdir()  # nothing can be written here
+    with pytest.raises(Aborted):
+        run([*inputs, "-k", "9", "--out", str(out)], ranks=2)
+    (out / "counts.npy.partial").rmdir()
+    (out / "kmers.npy.partial").unlink()
+    assert results(out) == before
+
+
+def test_table_of_the_run_is_printed_once(tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Rank 0 alone ends the run with a table of what was counted and where it is."""
+    assert run([inputs[0], "-k", "12", "--out", str(tmp_path / "out")], ranks=3) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "inputs     1 file, 3,008 bytes"
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert run([inputs[0], "-k", "12", "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == (
+        "inputs     1 file, 3,008 bytes\n"
+        f"sequences  2, of 3,000 bases ({summary['invalid']} not A, C, G, T)\n"
+        "k          12\n"
+        f"k-mers     {summary['total']:,}\n"
+        f"distinct   {summary['distinct']:,} ({summary['kept']:,} in the table)\n"
+        "peak       1 time\n"
+        f"results    {tmp_path / 'out'}\n"
+    )
+
+
+def test_all_argument_problems_are_told_at_once_by_rank_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong arguments end every rank with 2, and the problems stand once on stderr, all of them."""
+    words = [f"{tmp_path}/no.fa", str(tmp_path), "-k", "32", "--min", "x", "--chunk", "1 EiB", "--fast"]
+    assert run(words, ranks=3) == 2
+    assert capsys.readouterr().err.split("usage:")[0] == (
+        "kmers: --fast: is not an argument of this program\n"
+        f"kmers: INPUT: {tmp_path}/no.fa does not exist\n"
+        f"kmers: INPUT: {tmp_path} is not a file\n"
+        "kmers: -k: is '32', but must be a whole number from 1 to 31\n"
+        "kmers: --out: is missing; name a directory for the results\n"
+        "kmers: --min: is 'x', but must be a whole number from 1 on\n"
+        "kmers: --chunk: is '1 EiB', but must be a size from 64 bytes to 256 MiB, as in '512 KiB'\n"
+    )
+
+
+def test_more_argument_problems(tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A file named twice, results where a file is, and no input at all are refused."""
+    assert run([inputs[0], inputs[0], "--out", inputs[0]]) == 2
+    assert capsys.readouterr().err.split("usage:")[0] == (
+        f"kmers: INPUT: {inputs[0]} is named twice\nkmers: --out: {inputs[0]} is there and is not a directory\n"
+    )
+    assert run(["--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("kmers: INPUT: is missing; name at least one FASTA or FASTQ file\n")
+    assert run([inputs[0], "--out"]) == 2
+    assert capsys.readouterr().err.startswith("kmers: argument --out: expected one argument\n")
+
+
+def test_help_is_printed_once_and_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--help`` shows every argument with its unit and default on stdout, once, and ends with 0."""
+    assert run(["--help"], ranks=3) == 0
+    shown = capsys.readouterr()
+    assert shown.out.count("usage: kmers") == 1
+    assert "length of a k-mer in bases, 1 to 31 (default: 31)" in shown.out
+    assert shown.err == ""
+
+
+def test_malformed_input_of_one_rank_ends_all_with_65(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If only the last rank's share is malformed, all ranks end with 65, the place is named, and there are no results."""
+    path = tmp_path / "bad.fq"
+    path.write_text("@r\nACGTACGT\n+\nIIIIIIII\n" * 50 + "@last\nACGT\n+\nIII\n")
+    with pytest.raises(Aborted) as caught:
+        run([str(path), "-k", "3", "--out", str(tmp_path / "out")], ranks=4)
+    assert caught.value.code == 65
+    expected = f"kmers: {path}: record 51, line 204: the quality has 3 characters, its read has 4\n"
+    assert capsys.readouterr().err == expected
+    assert not (tmp_path / "out").exists()
+
+
+def test_bug_on_one_rank_ends_all_with_1(
+    tmp_path: Path, inputs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An exception that nobody foresaw ends all ranks, too, and says on which rank and where it happened."""
+
+    class Faulty(ThreadComm):
+        def alltoall(self, sendobj: object, /) -> list[object]:
+            if self.rank == 2:
+                raise ZeroDivisionError("fault for the test")
+            return super().alltoall(sendobj)
+
+    def program(comm: ThreadComm) -> int:
+        return main(Faulty(comm._board, comm.rank), [inputs[0], "--out", str(tmp_path / "out")])
+
+    with pytest.raises(Aborted) as caught:
+        run_ranks(3, program)
+    assert caught.value.code == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("kmers: rank 2 failed\nTraceback")
+    assert shown.endswith("ZeroDivisionError: fault for the test\n\n")
+
+
+def test_one_rank_alone_fails_without_abort(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a plain program it ends with the same code and message, by returning."""
+    path = tmp_path / "empty.fa"
+    path.touch()
+    assert run([str(path), "--out", str(tmp_path / "out")]) == 65
+    assert capsys.readouterr().err == f"kmers: {path}: the file is empty\n"
