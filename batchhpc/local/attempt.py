@@ -305,8 +305,9 @@ class AttemptRun:
 
     def _clean_up(self) -> None:
         for node in self._nodes:
-            if node.alive:  # only if this thread itself failed
+            if node.alive and node.process:  # only if this thread itself failed
                 node.kill()
+                node.process.wait()
             node.close()
         processes.end_all(lambda: processes.of_attempt(self._job_id, self._number))
         self._selector.close()

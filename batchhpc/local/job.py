@@ -239,15 +239,16 @@ class LocalJob:
 
     def _publish(self) -> None:
         status = self._snapshot()
-        if status != self.status or not self._change:
-            text = json.dumps(asdict(status), indent=2)
-            new = self._directory / "status.json.new"
-            new.write_text(text + "\n")
-            new.replace(self._directory / "status.json")
-        with self._changed:
-            self.status = status
-            self._change += 1
-            self._changed.notify_all()
-            if status.state.ended:
-                for follower in self._followers:
-                    follower.wake()
+        try:
+            if status != self.status or not self._change:
+                new = self._directory / "status.json.new"
+                new.write_text(json.dumps(asdict(status), indent=2) + "\n")
+                new.replace(self._directory / "status.json")
+        finally:
+            with self._changed:
+                self.status = status
+                self._change += 1
+                self._changed.notify_all()
+                if status.state.ended:
+                    for follower in self._followers:
+                        follower.wake()

@@ -11,6 +11,7 @@ from typing import Any
 
 from batchhpc.agent import contract
 from batchhpc.errors import Unavailable
+from batchhpc.local import processes
 from batchhpc.local.metadata import MetadataService
 
 
@@ -32,6 +33,9 @@ class LoopbackNetwork:
 
     def attach(self, node: int, pid: int) -> dict[str, Any]:  # noqa: ARG002 - nothing to connect
         return {}
+
+    def end(self, pid: int) -> None:
+        processes.end_tree(pid)
 
     def notice(self, node: int, deadline: float) -> None:
         self._metadata.give_notice(node, deadline)

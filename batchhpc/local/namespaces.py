@@ -6,9 +6,11 @@ kernel takes them away with their holders. It needs root, or `isolation_command`
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -92,6 +94,11 @@ class IsolatedNetwork:
             "root": str(root),
             "shared_memory": definition.shared_memory,
         }
+
+    def end(self, pid: int) -> None:
+        # With it goes the first process of the PID namespace (--kill-child), and with that all others.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def notice(self, node: int, deadline: float) -> None:
         assert self._switch.stdin

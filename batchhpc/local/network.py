@@ -29,6 +29,10 @@ class Network(Protocol):
         """
         ...
 
+    def end(self, pid: int) -> None:
+        """SIGKILL to the node whose first process is ``pid``, and to everything of it."""
+        ...
+
     def notice(self, node: int, deadline: float) -> None:
         """From now on the node's metadata service tells of its interruption at ``deadline``, in Unix seconds (R70)."""
         ...

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from batchhpc.jobs import JobState, NodeStatus
-from batchhpc.local import init, processes
+from batchhpc.local import init
 from batchhpc.local.network import Network
 
 ENDED = "Essential container in task exited"  # whatever the exit code was (R48)
@@ -45,6 +45,7 @@ class Node:
         self.process: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None
         self.output = -1
+        self._network: Network | None = None
         self._received = b""
         self._host_gone = False
 
@@ -79,6 +80,7 @@ class Node:
         finally:
             theirs.close()
             os.close(writer)
+        self._network = network
         ours.setblocking(False)
         os.set_blocking(reader, False)
         self.control, self.output, self.state = ours, reader, JobState.STARTING
@@ -110,8 +112,8 @@ class Node:
 
     def kill(self) -> None:
         """SIGKILL to everything of the node."""
-        if self.process and self.process.returncode is None:
-            processes.end_tree(self.process.pid)
+        if self.process and self._network and self.process.returncode is None:
+            self._network.end(self.process.pid)
 
     def lose_host(self) -> None:
         """The node's host is gone, with everything on it."""
