@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -48,7 +49,7 @@ from batchhpc.errors import InfrastructureFailure, Misconfigured
 
 _TERM_GRACE = 0.2  # seconds from SIGTERM to SIGKILL of mpirun: a longer wait only delays the retry
 _VERSION_TIME = 30.0  # seconds for `mpirun --version`, on a file system that may be cold
-_FAREWELL_TIME = 0.2  # seconds for the last messages to leave
+_FAREWELL_TIME = 1.0  # seconds in which the children hear that it is over, and leave
 
 
 class MainNode(Node):
@@ -66,6 +67,7 @@ class MainNode(Node):
         self._server: asyncio.Server | None = None
         self._hosts: dict[str, int] = {}  # address -> node
         self._commands: dict[int, tuple[int, node_socket.Peer, asyncio.Future[int]]] = {}
+        self._all_gone = asyncio.Event()
         self._numbers = itertools.count(1)
         self._mpi: asyncio.Task[tuple[launch.Mpi, str]] | None = None
 
@@ -148,6 +150,8 @@ class MainNode(Node):
 
     def _left(self, node: int, how: str) -> None:
         del self._links[node]
+        if not self._links:
+            self._all_gone.set()
         for number, (on, _, exited) in list(self._commands.items()):
             if on == node:
                 del self._commands[number]
@@ -279,9 +283,12 @@ class MainNode(Node):
             link.send(message)
 
     async def farewell(self, outcome: Outcome) -> None:
+        if not self._links:
+            self._all_gone.set()
         self._broadcast({"type": "end", "code": outcome.code, "why": outcome.why})
-        if self._links:
-            await asyncio.sleep(_FAREWELL_TIME)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_TIME):
+                await self._all_gone.wait()
         for link in self._links.values():
             link.close()
         if self._server:

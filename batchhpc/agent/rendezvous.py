@@ -179,7 +179,7 @@ class End:
 Action = Launch | TurnAway | Notify | KillRanks | StartTimer | Log | End
 
 
-FAILURE_GRACE = 10.0  # seconds; Open MPI 4 takes up to 4 to end a job whose rank failed
+FAILURE_GRACE = 5.0  # seconds; Open MPI 4 takes up to 4 to end a job whose rank failed, MPICH may not do it at all
 KILL_GRACE = 1.0  # seconds from SIGTERM to mpirun until the job ends without it
 FAILURES_SHOWN = 10  # event lines; of 100,000 ranks that fail at once the first few say it all
 COLLECT_MARGIN = 1.0  # seconds beyond a node's longest silence: a lost node is noticed before its ranks count as mute

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from batchhpc.agent.outcome import Outcome, RankExit
 from batchhpc.agent.rendezvous import (
+    FAILURE_GRACE,
     End,
     Joined,
     KillRanks,
@@ -150,7 +151,7 @@ def test_a_failed_rank_that_mpirun_does_not_mind_still_ends_the_job():
     """If mpirun goes on after a rank failed, the job is stopped with that rank's code."""
     machine = running(2)
     actions = machine.receive(RanksReported(1, 2, 1, (RankExit(1, 3, 3),)))
-    assert StartTimer(Timer.FAILURE, 10.0) in actions
+    assert StartTimer(Timer.FAILURE, FAILURE_GRACE) in actions
     assert KillRanks in kinds(machine.receive(TimerFired(Timer.FAILURE)))
     assert ended(machine.receive(TimerFired(Timer.KILL))) == Outcome(3, "rank 3 on node 1 ended with 3")
 
