@@ -106,7 +106,7 @@ def test_malformed_share_of_one_rank_ends_all_ranks(tmp_path: Path, piece: dict[
     records = piece["reads.fq"].read_text().count("\n") // 4
     place = f"record {records + 1}, line {4 * records + 4}"
     assert run.stderr.count(f"kmers: {path}: {place}: the quality has 3 characters, its read has 4\n") == 1
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "summary.json").exists()
 
 
 def test_progress_of_the_whole_job_reaches_its_total(tmp_path: Path, piece: dict[str, Path]) -> None:

@@ -15,7 +15,7 @@ from batchhpc.rank import Progress
 from examples.genomics.kmers.arguments import Arguments, BadArguments, make_parser, read_arguments
 from examples.genomics.kmers.histogram import histogram, peak
 from examples.genomics.kmers.malformed import Malformed
-from examples.genomics.kmers.output import Summary, write_results
+from examples.genomics.kmers.output import Place, Summary, prepare, write_results
 from examples.genomics.kmers.parallel import Communicator, count_kmers
 from examples.genomics.kmers.reads import Tally, read_pieces
 from examples.genomics.kmers.shares import Input, inspect, shares_of
@@ -51,7 +51,7 @@ def _run(comm: Communicator, words: Sequence[str]) -> int:
             _explain(problems)
         return EXIT_ARGUMENTS if problems else 0
     inputs = comm.bcast([inspect(path) for path in arguments.inputs] if comm.rank == 0 else None)
-    count(comm, arguments, inputs)
+    count(comm, arguments, inputs, prepare(comm, arguments.out))
     return 0
 
 
@@ -68,7 +68,7 @@ def _explain(problems: Sequence[str]) -> None:
     make_parser().print_help(sys.stderr if problems else sys.stdout)
 
 
-def count(comm: Communicator, arguments: Arguments, inputs: Sequence[Input]) -> None:
+def count(comm: Communicator, arguments: Arguments, inputs: Sequence[Input], place: Place) -> None:
     """Count, write the results, and print the table of the run on rank 0."""
     tally = Tally()
     pieces = read_pieces(shares_of(inputs, comm.rank, comm.size), arguments.k, arguments.chunk, tally)
@@ -99,7 +99,7 @@ def count(comm: Communicator, arguments: Arguments, inputs: Sequence[Input]) -> 
         kept=in_table,
         peak=peak(spectrum),
     )
-    write_results(comm, arguments.out, (kmers[kept], counts[kept]), spectrum, summary, as_text=arguments.tsv)
+    write_results(comm, place, (kmers[kept], counts[kept]), spectrum, summary, as_text=arguments.tsv)
     if comm.rank == 0:
         print(_table(summary, arguments), flush=True)
 

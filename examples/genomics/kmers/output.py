@@ -7,14 +7,15 @@
     histogram.svg   its picture
     summary.json    what was counted; it is renamed last, so where it is, all the rest is whole
 
-Each file is written as ``NAME.partial``. A rank writes its part of a table at its own place in the file, so the directory
-must be one that all nodes see.
+Until then each file is called ``NAME.MARK.partial``, where the mark is the run's own. A rank writes its part of a table at
+its own place in the file, so the directory must be one that all nodes see; `prepare` finds out before the work begins.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,48 +62,80 @@ class Summary:
     peak: int
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one run's results go.
+
+    Attributes:
+        out: the directory.
+        mark: part of the names of unfinished files, different in each run.
+    """
+
+    out: Path
+    mark: str
+
+    def partial(self, name: str) -> Path:
+        """What a file is called as long as it is not whole."""
+        return self.out / f"{name}.{self.mark}.partial"
+
+    def make_visible(self) -> None:
+        """Give all files their names, in place of an earlier run's."""
+        (self.out / "summary.json").unlink(missing_ok=True)  # the earlier results end here
+        for name in (*_TABLES, *_REPORTS):
+            if self.partial(name).exists():
+                self.partial(name).replace(self.out / name)
+            else:
+                (self.out / name).unlink(missing_ok=True)  # an earlier run's, not part of this one
+
+
+def prepare(comm: Communicator, out: Path) -> Place:
+    """Make the directory, remove what broken runs left in it, and see that all ranks share it.
+
+    Raises:
+        FileNotFoundError: this rank sees another directory than rank 0.
+    """
+    place = Place(out, comm.bcast(secrets.token_hex(4) if comm.rank == 0 else None))
+    if comm.rank == 0:
+        out.mkdir(parents=True, exist_ok=True)
+        for left in out.glob("*.partial"):
+            left.unlink()
+        place.partial("shared").touch()
+    comm.Barrier()  # rank 0 made its file
+    if not place.partial("shared").exists():
+        raise FileNotFoundError(f"{out}: rank {comm.rank} does not see what rank 0 writes there; --out must be shared by all nodes")
+    comm.Barrier()  # all ranks saw it
+    if comm.rank == 0:
+        place.partial("shared").unlink()
+    return place
+
+
 def write_results(
-    comm: Communicator, out: Path, table: tuple[Kmers, Counts], spectrum: Histogram, summary: Summary, *, as_text: bool
+    comm: Communicator, place: Place, table: tuple[Kmers, Counts], spectrum: Histogram, summary: Summary, *, as_text: bool
 ) -> None:
     """Write everything, then make it visible.
 
     Args:
         comm: the ranks.
-        out: directory that all ranks see; made if need be.
+        place: from `prepare`.
         table: this rank's range of the table.
         spectrum: of all ranks.
         summary: of all ranks.
         as_text: write ``dump.tsv``.
     """
-    if comm.rank == 0:
-        out.mkdir(parents=True, exist_ok=True)
     kmers, counts = table
     for name, array in (("kmers.npy", kmers), ("counts.npy", counts)):
         header = _npy_header(array.dtype, summary.kept)
-        _write_in_rank_order(comm, _partial(out, name), header, array.nbytes, [np.ascontiguousarray(array)])
+        _write_in_rank_order(comm, place.partial(name), header, array.nbytes, [np.ascontiguousarray(array)])
     if as_text:
         size = dump.lines_size(counts, summary.k)
-        _write_in_rank_order(comm, _partial(out, "dump.tsv"), b"", size, dump.lines(kmers, counts, summary.k))
+        _write_in_rank_order(comm, place.partial("dump.tsv"), b"", size, dump.lines(kmers, counts, summary.k))
     comm.Barrier()  # every rank's part is written
     if comm.rank == 0:
         texts = (as_jellyfish(spectrum), svg(spectrum, summary.k), json.dumps(asdict(summary), indent=2, sort_keys=True) + "\n")
         for name, text in zip(_REPORTS, texts, strict=True):
-            _partial(out, name).write_text(text, encoding="utf-8")
-        _make_visible(out)
+            place.partial(name).write_text(text, encoding="utf-8")
+        place.make_visible()
     comm.Barrier()  # the results are there when any rank returns
-
-
-def _make_visible(out: Path) -> None:
-    (out / "summary.json").unlink(missing_ok=True)  # an earlier run's results end here
-    for name in (*_TABLES, *_REPORTS):
-        if _partial(out, name).exists():
-            _partial(out, name).replace(out / name)
-        else:
-            (out / name).unlink(missing_ok=True)  # an earlier run's, not part of this one
-
-
-def _partial(out: Path, name: str) -> Path:
-    return out / f"{name}.partial"
 
 
 def _npy_header(dtype: np.dtype[Any], length: int) -> bytes:
@@ -121,12 +154,7 @@ def _write_in_rank_order(comm: Communicator, path: Path, header: bytes, size: in
             file.write(header)
             file.truncate(len(header) + sum(sizes))
     comm.Barrier()  # the file is there
-    try:
-        with path.open("r+b") as file:
-            file.seek(len(header) + sum(sizes[: comm.rank]))
-            for part in parts:
-                file.write(part.data)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{path}: made by rank 0, not seen by rank {comm.rank}: --out must be shared by all nodes"
-        ) from error
+    with path.open("r+b") as file:
+        file.seek(len(header) + sum(sizes[: comm.rank]))
+        for part in parts:
+            file.write(part.data)

@@ -82,6 +82,8 @@ def _blocks(share: Share, chunk: int, tally: Tally) -> Iterator[tuple[int, Text]
             consumed, before = stored.tell(), consumed
             tally.consumed += consumed - before
             if not len(block):
+                if share.stop is not None:
+                    raise Malformed(item.path, f"had {item.size} bytes when the run began, and now ends at byte {offset}")
                 return
             if block.max() > 127:
                 at = int(np.argmax(block > 127))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from examples.genomics.kmers.__main__ import main
 from examples.genomics.kmers.kernel import encode
+from examples.genomics.kmers.output import prepare
 from tests.unit.genomics.by_hand import count_by_hand
 from tests.unit.genomics.thread_ranks import Aborted, ThreadComm, run_ranks
 
@@ -108,12 +110,28 @@ def test_results_of_a_failed_run_are_not_visible(tmp_path: Path, inputs: list[st
     out = tmp_path / "out"
     assert run([*inputs, "--out", str(out)]) == 0
     before = results(out)
-    (out / "counts.npy.partial").mkdir()  # nothing can be written here
-    with pytest.raises(Aborted):
-        run([*inputs, "-k", "9", "--out", str(out)], ranks=2)
-    (out / "counts.npy.partial").rmdir()
-    (out / "kmers.npy.partial").unlink()
-    assert results(out) == before
+
+    class DiskFull(ThreadComm):
+        def Barrier(self) -> None:  # noqa: N802 - MPI's name
+            super().Barrier()
+            if self.rank == 1 and list(out.glob("counts.npy.*.partial")):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(Aborted) as caught:
+        run_ranks(2, lambda comm: main(DiskFull(comm._board, comm.rank), [*inputs, "-k", "9", "--out", str(out)]))
+    assert caught.value.code == 74
+    left = {name: data for name, data in results(out).items() if not name.endswith(".partial")}
+    assert left == before
+    assert run([*inputs, "--out", str(out)], ranks=2) == 0
+    assert results(out) == before  # and the next run clears what was left
+
+
+def test_directory_that_ranks_do_not_share_is_refused_before_the_work(tmp_path: Path) -> None:
+    """If a node has a directory of its own under the same name, the run ends before anything is counted."""
+    mine = [tmp_path / "node0", tmp_path / "node1"]
+    mine[1].mkdir()
+    with pytest.raises(FileNotFoundError, match="rank 1 does not see what rank 0 writes there; --out must be shared by all nodes"):
+        run_ranks(2, lambda comm: prepare(comm, mine[comm.rank]))
 
 
 def test_table_of_the_run_is_printed_once(tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +196,7 @@ def test_malformed_input_of_one_rank_ends_all_with_65(tmp_path: Path, capsys: py
     assert caught.value.code == 65
     expected = f"kmers: {path}: record 51, line 204: the quality has 3 characters, its read has 4\n"
     assert capsys.readouterr().err == expected
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "summary.json").exists()
 
 
 def test_bug_on_one_rank_ends_all_with_1(

@@ -74,11 +74,12 @@ def fasta(draw: st.DrawFn) -> bytes:
 @st.composite
 def fastq(draw: st.DrawFn) -> bytes:
     """FASTQ whose qualities look like headers and separators; reads may be empty."""
-    records = []
+    end = draw(st.sampled_from(["\n", "\r\n"]))
+    lines = []
     for number, sequence in enumerate(draw(st.lists(sequences, min_size=1, max_size=6))):
         quality = draw(st.sampled_from("@+I>")) * len(sequence)
-        records.append(f"@r{number}\n{sequence}\n{draw(st.sampled_from(['+', '+@r', '+ACGT']))}\n{quality}\n")
-    return "".join(records).encode()
+        lines += [f"@r{number}", sequence, draw(st.sampled_from(["+", "+@r", "+ACGT"])), quality]
+    return end.join(lines).encode() + (end.encode() if draw(st.booleans()) else b"")
 
 
 @given(data=st.one_of(fasta(), fastq()), ranks=st.integers(1, 5), chunk=st.integers(SMALLEST_CHUNK, 200))
@@ -112,6 +113,16 @@ def test_a_sequence_longer_than_a_piece_has_no_seam(tmp_path: Path, k: int, rank
     sequence = ("ACGGTTANCCATG" * 37 + "TTTTT") * 3
     path.write_text(">long\n" + "\n".join(sequence[start : start + 7] for start in range(0, len(sequence), 7)))
     agrees_with_the_textbook([path], ranks, chunk=64, k=k)
+
+
+def test_file_that_shrinks_is_not_taken_for_whole(tmp_path: Path) -> None:
+    """A plain file that is cut while the job runs is an error, never a smaller count."""
+    path = tmp_path / "x.fa"
+    path.write_text(">a\nACGTACGT\n")
+    shares = shares_of([inspect(str(path))], 0, 1)
+    path.write_text(">a\nACGT")
+    with pytest.raises(Malformed, match=r"x\.fa: had 12 bytes when the run began, and now ends at byte 7"):
+        list(read_pieces(shares, K, 100, Tally()))
 
 
 def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
