@@ -1,7 +1,7 @@
 """Writes docs/reference/ from the code: what is documented there cannot differ from what runs.
 
-    python docs/generate.py            writes the pages
-    python docs/generate.py --check    names the pages that are not up to date, and exits with 1
+python docs/generate.py            writes the pages
+python docs/generate.py --check    names the pages that are not up to date, and exits with 1
 """
 
 from __future__ import annotations
@@ -53,22 +53,22 @@ def markdown(docstring: str | None) -> str:
 
 def type_words(annotation: typing.Any) -> str:
     """A field's type in the words of the document."""
-    if annotation in _WORDS:
-        return _WORDS[annotation]
-    origin, inner = typing.get_origin(annotation), [arg for arg in typing.get_args(annotation) if arg is not types.NoneType]
-    if origin is typing.Annotated:
-        return type_words(inner[0])
+    inner = [arg for arg in typing.get_args(annotation) if arg is not types.NoneType]
+    if inner:
+        return _compound(typing.get_origin(annotation), inner)
+    if issubclass(annotation, StrEnum):
+        return ", ".join(code(member) for member in annotation)
+    if issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return _WORDS[annotation]
+
+
+def _compound(origin: typing.Any, inner: list[typing.Any]) -> str:
     if origin is tuple:
         return f"list of {type_words(inner[0])}"
-    if origin in (Mapping, dict) or (inspect.isclass(origin) and issubclass(origin, Mapping)):
-        return "names to text" if type_words(inner[1]) == "text" else "names to anything"
-    if origin in (typing.Union, types.UnionType):
-        return type_words(inner[0]) if len(inner) == 1 else "anything"
-    if inspect.isclass(annotation) and issubclass(annotation, StrEnum):
-        return ", ".join(code(member) for member in annotation)
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    return "anything"
+    if origin in (Mapping, dict):
+        return "names to text" if typing.get_args(inner[1])[:1] == (str,) else "names to anything"
+    return type_words(inner[0])  # Annotated[X, ...], or X | None
 
 
 def default_words(field: FieldInfo) -> str:
@@ -76,7 +76,7 @@ def default_words(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True, validated_data={})
-    if value is None or value == () or value == {}:
+    if value is None or value in ((), {}):
         return ""
     return code(str(value).lower() if isinstance(value, bool) else value)
 
@@ -108,7 +108,7 @@ With `--json` a verb prints one JSON document on standard output and nothing els
 
 | verb | document |
 | --- | --- |
-| `check` | `job`, `shape`, `why`, `nodes`, `ranks_per_node`, `cpus_per_rank`, `ranks`, `instance_type`, `resources` (per range of nodes: `nodes`, `vcpus`, `memory_mib`, `gpus`), `time_limit`, `attempts`, `environment`, `queue`, `warnings` |
+| `check` | `job`, `shape`, `why`, `nodes`, `ranks`, `ranges` (each: `nodes`, `count`, `ranks_per_node`, `cpus_per_rank`, `vcpus`, `memory_mib`, `gpus`), `instance_type`, `time_limit`, `attempts`, `environment`, `queue`, `warnings` |
 | `compile` | `register` and `submit`, the two requests; with `--format cloudformation` the template; with `--out` only `files` |
 | `schema` | the JSON schema |
 | `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts`, `nodes`, `exit_code`, `process_exit_code`, `logs`; output and progress go to standard error |
@@ -144,7 +144,12 @@ def cli() -> str:
         ]
         if name == "run":
             rows.append((code("-- COMMAND ..."), "run this instead of the spec's command"))
-        parts += [f"## {name}\n", f"{verb.description}\n", f"```console\n$ {_example(verb)}\n```\n", table(("argument", "what"), rows)]
+        parts += [
+            f"## {name}\n",
+            f"{verb.description}\n",
+            f"```console\n$ {_example(verb)}\n```\n",
+            table(("argument", "what"), rows),
+        ]
     return "\n".join(parts) + _SHAPES
 
 
@@ -165,15 +170,19 @@ def _example(verb: argparse.ArgumentParser) -> str:
 
 def errors_page() -> str:
     """Every exception, with its exit code."""
-    parents = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, errors.BatchHpcError)}
+    parents = {
+        name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, errors.BatchHpcError)
+    }
     rows = [
         (code(name), code(kind.__mro__[1].__name__), str(kind.exit_code), markdown(kind.__doc__).split("\n\n")[0])
         for name, kind in parents.items()
     ]
-    return (
-        "# Errors\n\nEvery exception that batchhpc raises on purpose is a `BatchHpcError`; the command line ends with its exit code.\n"
-        "Anything else that reaches you is a bug, and the command line ends with 70.\n\n" + table(("error", "is a", "exit code", "when"), rows)
-    )
+    return f"""# Errors
+
+Every exception that batchhpc raises on purpose is a `BatchHpcError`; the command line ends with its exit code. Anything else
+that reaches you is a bug, and the command line ends with 70.
+
+{table(("error", "is a", "exit code", "when"), rows)}"""
 
 
 def agent() -> str:
@@ -200,11 +209,13 @@ def agent() -> str:
 def rules() -> str:
     """Every rule the compiler checks."""
     rows = [(rule.number, str(rule.severity), rule.summary) for rule in RULES]
-    return (
-        "# Rules\n\nWhat AWS Batch demands of a job, and `batchhpc check` checks before anything is sent. An error stops the job; a warning is\n"
-        'shown. AWS lifts limits with time: `waive: {R11: "limit raised, case 123"}` in a job spec makes a rule a warning that every\n'
-        "plan and document shows.\n\n" + table(("rule", "severity", "what"), rows)
-    )
+    return f"""# Rules
+
+What AWS Batch demands of a job, and `batchhpc check` checks before anything is sent. An error stops the job; a warning is shown.
+AWS lifts limits with time: `waive: {{R11: "limit raised, case 123"}}` in a job spec makes a rule a warning that every plan and
+document shows.
+
+{table(("rule", "severity", "what"), rows)}"""
 
 
 PAGES = {"job-spec.md": job_spec, "cli.md": cli, "errors.md": errors_page, "agent.md": agent, "rules.md": rules}

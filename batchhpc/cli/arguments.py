@@ -106,8 +106,9 @@ def _run(verb: argparse.ArgumentParser) -> None:
     )
     here.add_argument("--isolate", action="store_true", help="give each node its own network, host name and processes")
     here.add_argument(
-        "--mount", action="append", default=[], metavar="TARGET=DIR", help="the directory a mount of the job means here"
+        "--mount", action="append", default=[], metavar="SOURCE=DIR", help="directory that stands for a host path or EFS id"
     )
+    here.add_argument("--secret", action="append", default=[], metavar="NAME", help="take a secret's value from the variable NAME")
     here.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is left to chance; default: 0")
     here.add_argument("--directory", default=".batchhpc", metavar="DIR", help="where logs are kept; default: .batchhpc")
     here.add_argument("--quiet", action="store_true", help="do not show the agent's own lines")

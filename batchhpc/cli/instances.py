@@ -11,6 +11,7 @@ from operator import attrgetter
 from rich.table import Table
 
 from batchhpc.cli.screen import console
+from batchhpc.cli.wording import counted
 from batchhpc.compiler.instances import InstanceType, close_match, instance_type, search
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.spec import Memory
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     console().print(instance_table(shown))
     rest = f", {len(shown)} shown (--limit {len(found)} shows all)" if len(shown) < len(found) else ""
-    print(f"{len(found)} instance type{'' if len(found) == 1 else 's'}{rest}", file=sys.stderr)
+    print(f"{counted(len(found), 'instance type')}{rest}", file=sys.stderr)
     return 0
 
 
@@ -65,7 +66,7 @@ def _mebibytes(text: str) -> int:
 
 def instance_table(types: list[InstanceType]) -> Table:
     """One row per type; what a type does not have is left empty."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("type", no_wrap=True)
     for title in ("vCPU", "cores", "memory", "GPUs", "EFA", "Gbit/s", "disks"):
         table.add_column(title, justify="right", no_wrap=True)

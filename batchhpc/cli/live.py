@@ -18,27 +18,45 @@ from batchhpc.cli.view import Progress
 from batchhpc.jobs import JobState, JobStatus, LogLine, NodeStatus
 
 MOST_NODES = 12
+REDRAW_EVERY = 0.1  # seconds
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
 _STYLE = {JobState.RUNNING: "cyan", JobState.SUCCEEDED: "green", JobState.FAILED: "red"}
 
 
 class LiveView:
-    """A view that redraws itself; states and lines may come from different threads."""
+    """A view that redraws itself, so often and no more: a program may print faster than a terminal can show."""
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self._console = console
         self._quiet = quiet
         self._status: JobStatus | None = None
         self._progress = Progress()
+        self._new: list[Text] = []
         self._lock = threading.Lock()
-        self._live = Live(self, console=console, refresh_per_second=8, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(self, console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._left = threading.Event()
+        self._clock = threading.Thread(target=self._redraw, name="redraw", daemon=True)
 
     def __enter__(self) -> Self:
         self._live.start()
+        self._clock.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._left.set()
+        self._clock.join()
         self._live.stop()
+
+    def _redraw(self) -> None:
+        left = False
+        while not left:
+            left = self._left.wait(REDRAW_EVERY)
+            with self._lock:
+                new, self._new = self._new, []
+            if new:
+                self._console.print(Text("\n").join(new), soft_wrap=True)  # redraws what stays below, too
+            else:
+                self._live.refresh()
 
     def line(self, line: LogLine) -> None:
         """One line above the table; the agent's own are dimmed."""
@@ -46,18 +64,16 @@ class LiveView:
         if event and event["event"] == "progress":
             with self._lock:
                 self._progress.take(event, line.attempt)
-            return
-        if event and self._quiet:
-            return
-        # The program may colour its lines; a lone carriage return or a cursor movement would tear the table.
-        text = Text.from_ansi(_CONTROL.sub(" ", line.text))
-        if event:
-            text.stylize("dim")
-        self._console.print(Text.assemble((f"[node {line.node}] ", "bold" if not event else "dim"), text), soft_wrap=True)
+        elif not (event and self._quiet):
+            self._add(shown(line, dim=event is not None))
 
     def note(self, text: str) -> None:
         """One line of our own above the table."""
-        self._console.print(Text(f"[job] {text}", style="yellow"), soft_wrap=True)
+        self._add(Text(f"[job] {text}", style="yellow"))
+
+    def _add(self, text: Text) -> None:
+        with self._lock:
+            self._new.append(text)
 
     def state(self, status: JobStatus) -> None:
         """The newest state; drawn with the next refresh."""
@@ -74,17 +90,36 @@ class LiveView:
 
     def _parts(self, status: JobStatus, progress: Progress) -> list[Text | Table]:
         since = f" {time.time() - status.started_at:.0f} s" if status.started_at and not status.state.ended else ""
-        attempt = f", attempt {len(status.attempts) + 1}" if status.attempts and not status.state.ended else ""
+        number = len(status.attempts) + (not status.state.ended)
+        attempt = f", attempt {number}" if number > 1 else ""
         head = Text.assemble((status.name, "bold"), " ", (str(status.state), _STYLE.get(status.state, "")), f"{since}{attempt}")
         if status.status_reason:
             head.append(f"  {status.status_reason}", style="dim")
         parts: list[Text | Table] = [head, node_table(status.nodes)]
-        if progress.total > 0:
+        if progress.total > 0 and progress.attempt == number:
             bar = Table.grid(padding=(0, 1))
             share = f"{progress.done:,.0f} of {progress.total:,.0f} {progress.unit}".rstrip()
             bar.add_row(ProgressBar(total=progress.total, completed=progress.done, width=40), share)
             parts.append(bar)
         return parts
+
+
+def shown(line: LogLine, *, dim: bool) -> Text:
+    """A line with its node before it; of the agent's own only what is not said by that already."""
+    if dim:
+        time_of_day, _, rest = line.text.partition("T")[2].split(" ", 2)
+        return Text(f"[node {line.node}] {time_of_day.rstrip('Z')} {rest.removeprefix('event=')}", style="dim")
+    # The program may colour its lines, but a cursor movement or a lone carriage return would tear the table.
+    return Text.assemble((f"[node {line.node}] ", "bold"), _text(_CONTROL.sub(" ", _last(line.text))))
+
+
+def _last(text: str) -> str:
+    """What a terminal would show at the end of a line that a progress bar wrote over and over."""
+    return text.rstrip("\r").rpartition("\r")[2]
+
+
+def _text(text: str) -> Text:
+    return Text.from_ansi(text) if "\x1b" in text else Text(text)
 
 
 def node_table(nodes: tuple[NodeStatus, ...]) -> Table:

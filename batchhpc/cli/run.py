@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -13,36 +14,40 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from batchhpc.agent.contract import parse_event_line
 from batchhpc.cli.inputs import compiled, read_environment, read_job
 from batchhpc.cli.view import PlainView, View, summary
-from batchhpc.errors import InvalidSpec, Problem, WaitTimeout
-from batchhpc.jobs import Job, JobStatus
+from batchhpc.errors import InvalidSpec, Problem
+from batchhpc.jobs import Job, JobStatus, LogLine
 from batchhpc.local import Fault, LocalRunner
 from batchhpc.spec import JobSpec
 
 EXIT_INTERRUPTED = 130
-LOOK_EVERY = 0.1  # seconds between two looks at the job's state
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs a job here and ends with its exit code."""
-    spec = changed(read_job(args), args)
-    job = compiled(spec, read_environment(args), args.job)
-    faults = [Fault.parse(text) for text in args.fault]
-    view = _view(args)
-    for warning in job.warnings:
+    spec, environment = changed(read_job(args), args), read_environment(args)
+    compiled_job = compiled(spec, environment, args.job)
+    runner = LocalRunner(
+        Path(args.directory),
+        faults=[Fault.parse(text) for text in args.fault],
+        isolate=args.isolate,
+        secrets=_secrets(spec, args.secret),
+        mounts=_mounts(args.mount),
+        seed=args.seed,
+        stop_grace=float(environment.stop_grace.seconds),
+    )
+    for warning in compiled_job.warnings:
         print(warning.text(args.job), file=sys.stderr)
-    with LocalRunner(
-        Path(args.directory), faults=faults, isolate=args.isolate, mounts=_mounts(args.mount), seed=args.seed
-    ) as runner:
-        submitted = runner.submit(job)
-        with _stop_signals(), view:
-            status, interrupted = follow(submitted, view)
-        logs = str(runner.directory_of(submitted.id))
+    with _stop_signals(), runner, _view(args) as view:
+        job = runner.submit(compiled_job)
+        interrupted, reasons = follow(runner, job, view)
+    status, logs = job.status(), os.path.relpath(Path(args.directory) / "jobs" / job.id)
     if args.json:
         print(json.dumps({**status_data(status), "logs": logs}, indent=2))
     else:
-        print(summary(status, logs))
+        print(summary(status, logs, reasons))
     return EXIT_INTERRUPTED if interrupted else status.process_exit_code
 
 
@@ -82,11 +87,20 @@ def pair(text: str, option: str, form: str) -> tuple[str, str]:
 def _mounts(texts: list[str]) -> dict[str, Path]:
     mounts = {}
     for text in texts:
-        target, directory = pair(text, "--mount", "TARGET=DIR")
+        source, directory = pair(text, "--mount", "SOURCE=DIR")
         if not Path(directory).is_dir():
-            raise InvalidSpec([Problem("--mount", f"{target} means {directory}, which is not a directory here")], "batchhpc run")
-        mounts[target] = Path(directory).resolve()
+            raise InvalidSpec([Problem("--mount", f"{source} means {directory}, which is not a directory here")], "batchhpc run")
+        mounts[source] = Path(directory).resolve()
     return mounts
+
+
+def _secrets(spec: JobSpec, names: list[str]) -> dict[str, str]:
+    """Values by ARN, from this process's environment: on the command line anybody could read them."""
+    problems = [Problem(f"--secret {name}", "is not a secret of the job") for name in names if name not in spec.secrets]
+    problems += [Problem(f"--secret {name}", "is not set here") for name in names if name not in os.environ]
+    if problems:
+        raise InvalidSpec(problems, "batchhpc run")
+    return {spec.secrets[name]: os.environ[name] for name in names}
 
 
 def _view(args: argparse.Namespace) -> View:
@@ -103,7 +117,6 @@ def _view(args: argparse.Namespace) -> View:
 @contextmanager
 def _stop_signals() -> Iterator[None]:
     """SIGTERM and a closed terminal end the job as Ctrl-C does."""
-
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
@@ -112,54 +125,52 @@ def _stop_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def follow(job: Job, view: View) -> tuple[JobStatus, bool]:
-    """Shows a job until it ends. Ctrl-C terminates it and waits for its end; a second one leaves at once.
+def follow(runner: LocalRunner, job: Job, view: View) -> tuple[bool, dict[int, str]]:
+    """Shows a job until it ends. Ctrl-C terminates it and waits for its end.
 
     Returns:
-        The job's last status, and whether it was interrupted.
+        Whether it was interrupted; and why each attempt ended, in the words of the main node's agent.
 
     Raises:
         KeyboardInterrupt: the second Ctrl-C; the runner kills what is left as it closes.
     """
-    lines = _Lines(job, view)
-    lines.start()
+    show = _Show(runner, job, view)
+    show.start()
     interrupted = False
-    while True:
+    while show.is_alive():
         try:
-            status = job.status()
-            view.state(status)
-            if status.state.ended:
-                break
-            if lines.error:
-                job.terminate("nobody reads its output")
-                break
-            job.wait(LOOK_EVERY)
-        except WaitTimeout:
-            continue
+            show.join()
         except KeyboardInterrupt:
             if interrupted:
                 raise
             interrupted = True
             view.note("stopping the job; once more to leave at once")
             job.terminate("interrupted")
-    lines.join()
-    if lines.error:
-        raise lines.error
-    return status, interrupted
+    if show.error:
+        raise show.error
+    return interrupted, show.reasons
 
 
-class _Lines(threading.Thread):
-    """Shows a job's output as it comes; ``error`` is why it could not."""
+class _Show(threading.Thread):
+    """Shows what happens to a job as it comes; ``error`` is why that failed, a closed pipe perhaps."""
 
-    def __init__(self, job: Job, view: View) -> None:
-        super().__init__(daemon=True)
-        self._job, self._view = job, view
+    def __init__(self, runner: LocalRunner, job: Job, view: View) -> None:
+        super().__init__(name="show", daemon=True)
+        self._changes, self._view = runner.changes(job.id), view
+        self._main = next(node.index for node in job.status().nodes if node.main)
+        self.reasons: dict[int, str] = {}
         self.error: Exception | None = None
 
     def run(self) -> None:
         try:
-            for line in self._job.logs(follow=True):
-                self._view.line(line)
+            for change in self._changes:
+                if isinstance(change, LogLine):
+                    self._view.line(change)
+                    event = parse_event_line(change.text) if change.node == self._main else None
+                    if event and event["event"] == "finished":
+                        self.reasons[change.attempt] = event.get("reason", "")
+                else:
+                    self._view.state(change)
         except Exception as error:  # noqa: BLE001 - raised again in the main thread
             self.error = error
 

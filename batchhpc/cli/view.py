@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self, TextIO
 
 from batchhpc.agent.contract import parse_event_line
-from batchhpc.jobs import JobStatus, LogLine
+from batchhpc.cli.wording import counted
+from batchhpc.jobs import Attempt, JobStatus, LogLine
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class View(Protocol):
         ...
 
     def state(self, status: JobStatus) -> None:
-        """Shows the job's state; called often, whether it changed or not."""
+        """Shows the job's state; called whenever it, or a node's, is another."""
         ...
 
 
@@ -78,14 +80,25 @@ class PlainView:
             self.note(text)
 
 
-def summary(status: JobStatus, logs: str) -> str:
-    """What there is to say at a job's end: its state, every attempt, how long it took, where its logs are."""
+def summary(status: JobStatus, logs: str, reasons: Mapping[int, str]) -> str:
+    """What there is to say at a job's end: its state, every attempt, how long it took, where its logs are.
+
+    Args:
+        status: the job's last.
+        logs: where they are.
+        reasons: of each attempt, why it ended in the words of the agent; AWS Batch's own say less.
+    """
     begin, end = status.started_at or status.created_at, status.stopped_at or status.created_at
-    count = f"{len(status.attempts)} attempt{'' if len(status.attempts) == 1 else 's'}"
-    reason = f": {status.status_reason}" if status.status_reason else ""
-    lines = [f"{status.name} {status.state} after {end - begin:.1f} s, {count}{reason}"]
-    for number, attempt in enumerate(status.attempts, 1):
-        code = "no exit code" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
-        reasons = "; ".join(dict.fromkeys(text for text in (attempt.reason, attempt.status_reason) if text))
-        lines.append(f"  attempt {number}: {code}{f' ({reasons})' if reasons else ''}")
-    return "\n".join([*lines, f"  logs: {logs}"])
+    head = f"{status.name} {status.state} after {end - begin:.1f} s, {counted(len(status.attempts), 'attempt')}"
+    ends = [_end(attempt, reasons.get(number, "")) for number, attempt in enumerate(status.attempts, 1)]
+    lines = [f"  attempt {number}: {text}" for number, text in enumerate(ends, 1)]
+    if status.status_reason and not any(status.status_reason in text for text in ends[-1:]):
+        head += f": {status.status_reason}"
+    return "\n".join([head, *lines, f"  logs: {logs}"])
+
+
+def _end(attempt: Attempt, said: str) -> str:
+    code = "no exit code" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
+    code += f": {said}" if said else ""
+    reasons = "; ".join(dict.fromkeys(text for text in (attempt.reason, attempt.status_reason) if text))
+    return f"{code} ({reasons})" if reasons else code
