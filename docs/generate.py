@@ -22,7 +22,7 @@ import batchhpc.spec
 from batchhpc import errors
 from batchhpc.agent import contract
 from batchhpc.cli import arguments
-from batchhpc.compiler.rules import RULES
+from batchhpc.compiler.rules import ELSEWHERE, RULES
 from batchhpc.spec.quantities import Duration, Memory
 
 REFERENCE = Path(__file__).with_name("reference")
@@ -112,7 +112,7 @@ With `--json` a verb prints one JSON document on standard output and nothing els
 | `compile` | `register` and `submit`, the two requests; with `--format cloudformation` the template; with `--out` only `files` |
 | `schema` | the JSON schema |
 | `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts`, `nodes`, `exit_code`, `process_exit_code`, `logs`; output and progress go to standard error |
-| `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--refresh` only `file` |
+| `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--refresh` only `file` and `types` |
 | any, if it fails | `error` (its class), `message`, `problems` (`path`, `message`, `hint`, `rule`, `severity`, `waived`) |
 
 A warning or problem has `path`, `message`, `hint`, `rule`, `severity` and `waived`.
@@ -208,14 +208,17 @@ def agent() -> str:
 
 def rules() -> str:
     """Every rule the compiler checks."""
-    rows = [(rule.number, str(rule.severity), rule.summary) for rule in RULES]
+    rows = [(rule.number, str(rule.severity), rule.summary) for rule in RULES.values()]
     return f"""# Rules
 
 What AWS Batch demands of a job, and `batchhpc check` checks before anything is sent. An error stops the job; a warning is shown.
 AWS lifts limits with time: `waive: {{R11: "limit raised, case 123"}}` in a job spec makes a rule a warning that every plan and
 document shows.
 
-{table(("rule", "severity", "what"), rows)}"""
+{table(("rule", "severity", "what"), rows)}
+## Not about jobs
+
+{table(("rule", "why no job can break it"), ELSEWHERE.items())}"""
 
 
 PAGES = {"job-spec.md": job_spec, "cli.md": cli, "errors.md": errors_page, "agent.md": agent, "rules.md": rules}

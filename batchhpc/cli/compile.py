@@ -51,4 +51,4 @@ def _files(job: CompiledJob, form: str) -> dict[str, str]:
 def _template(job: CompiledJob) -> str:
     from batchhpc.compiler.cloudformation import template  # noqa: PLC0415 - only this format needs it
 
-    return canonical_json(template(job))
+    return canonical_json(template(job.register))

@@ -7,11 +7,13 @@ import json
 import sys
 from dataclasses import asdict
 from operator import attrgetter
+from pathlib import Path
 
 from rich.table import Table
 
 from batchhpc.cli.screen import console
 from batchhpc.cli.wording import counted
+from batchhpc.compiler import instances
 from batchhpc.compiler.instances import InstanceType, close_match, instance_type, search
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.spec import Memory
@@ -90,7 +92,10 @@ def instance_table(types: list[InstanceType]) -> Table:
 
 def _refresh(args: argparse.Namespace) -> int:
     from batchhpc.aws.catalogue import refresh  # noqa: PLC0415 - the AWS SDK is for this only
+    from batchhpc.aws.sdk import ec2_client, sdk_errors  # noqa: PLC0415
 
-    written = refresh(region=args.region)
-    print(json.dumps({"file": str(written)}, indent=2) if args.json else f"wrote {written}")
+    path = Path(instances.__file__).with_name("instances.csv")
+    with sdk_errors():
+        count = refresh(path, ec2_client(args.region))
+    print(json.dumps({"file": str(path), "types": count}, indent=2) if args.json else f"{count} instance types in {path}")
     return 0
