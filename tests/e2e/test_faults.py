@@ -16,6 +16,7 @@ from batchhpc import JobSpec, JobState, LocalRunner, compile_job
 from batchhpc.agent import contract
 from batchhpc.local import Fault
 from batchhpc.spec import Environment
+from tests.e2e.local_jobs import processes_of
 
 PROGRAM = Path(__file__).with_name("program.py")
 ENVIRONMENT = Environment(stop_grace="2s")
@@ -34,8 +35,7 @@ def submitted(tmp_path, job, *faults, change=None, **options):
     compiled = compile_job(job, ENVIRONMENT)
     if change:
         compiled = replace(compiled, register=change(json.loads(json.dumps(compiled.register))))
-    faults = [Fault.parse(text) for text in faults]
-    with LocalRunner(tmp_path, faults=faults, **{"stop_grace": 2.0, **options}) as runner:
+    with LocalRunner(tmp_path, faults=[Fault.parse(text) for text in faults], **{"stop_grace": 2.0, **options}) as runner:
         yield runner.submit(compiled)
 
 
@@ -44,20 +44,8 @@ def run(tmp_path, job, *faults, **options):
     with submitted(tmp_path, job, *faults, **options) as submission:
         status = submission.wait(90)
         text = "\n".join(line.text for line in submission.logs())
-    assert survivors(status.id) == []
+    assert processes_of(status.id) == []
     return status, text
-
-
-def survivors(job_id):
-    """Processes that still run with the job's id in their environment."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and job_id.encode() in (entry / "environ").read_bytes():
-                found.append((entry / "cmdline").read_text())
-        except OSError:
-            continue
-    return found
 
 
 def wait_for_output(submission, text):
@@ -168,7 +156,7 @@ def test_ranks_that_checkpoint_on_notice_are_given_the_time(tmp_path):
         notice = json.loads((tmp_path / f"checkpoint-{rank}").read_text())
         assert notice["reason"] == "SIGTERM"
         assert notice["deadline"] > time.time() - 60
-    assert survivors(status.id) == []
+    assert processes_of(status.id) == []
 
 
 def test_a_spot_notice_reaches_the_ranks_of_every_node(tmp_path):
