@@ -35,7 +35,7 @@ class NodeRange:
 def uncovered(ranges: Sequence[NodeRange], nodes: int) -> list[tuple[int, int]]:
     """First and last node of each gap that no range covers, in order."""
     gaps, next_node = [], 0
-    for each in sorted((each.within(nodes) for each in ranges), key=lambda each: each.start):
+    for each in sorted((span for each in ranges if (span := each.within(nodes))), key=lambda span: span.start):
         if each.start > next_node:
             gaps.append((next_node, min(each.start, nodes) - 1))
         next_node = max(next_node, each.stop)

@@ -21,7 +21,7 @@ OPERATIONS = {"register": "RegisterJobDefinition", "submit": "SubmitJob"}
 @cache
 def batch() -> ServiceModel:
     """The description of AWS Batch."""
-    return ServiceModel(Loader().load_service_model("batch", "service-2"))  # type: ignore[no-untyped-call]
+    return ServiceModel(Loader().load_service_model("batch", "service-2"))
 
 
 def request_shape(document: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cfnlint.api import ManualArgs, lint
+from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
 
 def complaints_of_cfn_lint(template: dict[str, Any]) -> list[str]:

@@ -38,10 +38,9 @@ def test_a_name_says_what_is_in_the_definition(name):
 
 def test_only_what_is_in_a_definition_is_in_its_hash():
     """Another image makes another definition; another value of a parameter or another dependency does not."""
-    from tests.contract.golden.regenerate import case
-
     from batchhpc.compiler import compile_job
     from batchhpc.spec import JobSpec
+    from tests.contract.golden.regenerate import case
 
     spec = JobSpec.from_data({**case("good", "one-node")[0], "command": ["kmer", "Ref::k"], "parameters": {"k": "21"}})
     name = compile_job(spec).register["jobDefinitionName"]

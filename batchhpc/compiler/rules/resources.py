@@ -159,7 +159,11 @@ def room_for_all_nodes(facts: Facts) -> Iterator[Finding]:
     most = facts.environment.max_vcpus
     array_size = facts.submit.get("arrayProperties", {}).get("size")
     nodes = facts.nodes if facts.multinode else array_size if facts.array else 1
-    smallest = min((kind for each in facts.containers for kind in each.kinds), key=lambda kind: kind.vcpus, default=None)
+    smallest = min(
+        (kind for each in facts.containers for kind in each.kinds if kind.vcpus >= (each.resource("VCPU") or 0)),
+        key=lambda kind: kind.vcpus,
+        default=None,
+    )
     if most is None or nodes is None or smallest is None:
         return
     if nodes * smallest.vcpus > most:

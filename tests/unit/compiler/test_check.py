@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchhpc.compiler import RULES, check_documents, compile_job
+from batchhpc.compiler.fields import REGISTER, well_typed
+from batchhpc.compiler.rules import ELSEWHERE
+from batchhpc.errors import InvalidSpec, Severity
+from batchhpc.spec import Environment, JobSpec
+
+JOB = JobSpec(name="job", image="image", command=["program"])
+
+# Rules of the two chapters on jobs (R1 to R55, R60 to R76) that say "reject" or "warn"; and, below, those that only state
+# a limit or a fact on which a check of jobs rests.
+REJECT_OR_WARN = [
+    "R1",
+    "R2",
+    "R3",
+    "R4",
+    "R5",
+    "R6",
+    "R7",
+    "R8",
+    "R9",
+    "R11",
+    "R12",
+    "R13",
+    "R14",
+    "R15",
+    "R16",
+    "R17",
+    "R19",
+    "R20",
+    "R21",
+    "R22",
+    "R23",
+    "R24",
+    "R26",
+    "R27",
+    "R29",
+    "R30",
+    "R32",
+    "R33",
+    "R39",
+    "R45",
+    "R47",
+    "R48",
+    "R49",
+    "R50",
+    "R51",
+    "R54",
+    "R65",
+    "R67",
+    "R68",
+    "R69",
+    "R71",
+    "R74",
+    "R75",
+    "R76",
+]
+LIMITS = ["R18", "R38", "R40", "R44", "R46", "R60", "R63", "R87", "R92"]
+
+
+@pytest.mark.parametrize("number", [*REJECT_OR_WARN, *LIMITS])
+def test_every_rule_is_checked_or_belongs_elsewhere(number):
+    """Each rule that rejects or warns is checked for jobs, or listed with the reason why no job can break it: not both."""
+    assert (number in RULES) != (number in ELSEWHERE)
+
+
+def test_every_rule_says_what_it_demands():
+    """A rule has its number, a summary of one sentence, and at least one check of documents or specs."""
+    for number, rule in RULES.items():
+        assert rule.number == number
+        assert rule.summary.endswith(".")
+        assert rule.document_checks or rule.plan_checks
+
+
+@pytest.mark.parametrize("changes", [{}, {"nodes": 4}, {"nodes": 4, "shape": "gang"}])
+def test_compiled_documents_are_without_fault(changes):
+    """What the compiler makes of a plain spec breaks no rule, judged from the documents alone."""
+    made = compile_job(JOB.replace(**changes))
+    assert check_documents(made.register, made.submit) == []
+    assert made.warnings == ()
+
+
+def test_all_problems_at_once():
+    """One error carries the problems of every rule that is broken, each path in the spec's words."""
+    with pytest.raises(InvalidSpec) as caught:
+        compile_job(JOB.replace(time_limit="1s", env={"AWS_BATCH_A": "1"}, log={"driver": "tape"}, memory_per_node="1500 MB"))
+    assert {(problem.path, problem.rule) for problem in caught.value.problems} == {
+        ("time_limit", "R40"),
+        ("env.AWS_BATCH_A", "R16"),
+        ("log.driver", "R20"),
+        ("memory_per_node", "R9"),
+    }
+
+
+def test_a_problem_is_told_once():
+    """What breaks a rule on every node range is told once, and in the spec's words if the spec did it."""
+    with pytest.raises(InvalidSpec) as caught:
+        compile_job(JOB.replace(nodes=4, env={"AWS_BATCH_A": "1"}, node_groups=[{"nodes": "0"}, {"nodes": "1"}]))
+    assert [problem.path for problem in caught.value.problems] == ["env.AWS_BATCH_A"]
+
+
+def test_a_waived_rule_is_a_warning_with_its_reason():
+    """Waiving turns the errors of that rule, and of no other, into warnings that carry the reason."""
+    spec = JOB.replace(nodes=2, shape="multinode", waive={"R11": "pilot"})
+    made = compile_job(spec, Environment(capacity="spot"))
+    assert [(problem.rule, problem.severity, problem.waived) for problem in made.warnings] == [("R11", Severity.WARNING, "pilot")]
+    with pytest.raises(InvalidSpec):
+        compile_job(spec.replace(time_limit="1s"), Environment(capacity="spot"))
+
+
+def test_a_waiver_that_waives_nothing_is_told():
+    """A waiver of a rule that is kept is a warning; one of a rule that does not exist is an error."""
+    assert [problem.path for problem in compile_job(JOB.replace(waive={"R11": "pilot"})).warnings] == ["waive.R11"]
+    with pytest.raises(InvalidSpec, match=r"waive\.R999"):
+        compile_job(JOB.replace(waive={"R999": "pilot"}))
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2000) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_GOOD = [
+    json.loads(compile_job(JOB.replace(**changes), environment).to_json())
+    for changes, environment in (
+        ({"mounts": [{"target": "/a", "efs": {"file_system_id": "fs-12345678"}}]}, Environment(log_group="/logs")),
+        ({"nodes": 4, "instance_type": "hpc7a.96xlarge", "node_groups": [{"nodes": "0"}]}, Environment()),
+        ({"nodes": 4}, Environment(capacity="spot", instance_types=["c7gn.16xlarge"], fabric="efa")),
+    )
+]
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return (
+        [path, *(place for key, item in inner for place in _places(item, (*path, key)))]
+        if path
+        else [place for key, item in inner for place in _places(item, (key,))]
+    )
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_odd_documents_end_as_problems(data):
+    """Whatever value stands wherever in a document, checking it ends in a list of problems, never in a crash."""
+    documents = json.loads(json.dumps(data.draw(st.sampled_from(_GOOD))))
+    *steps, last = data.draw(st.sampled_from(_places(documents)))
+    place = documents
+    for step in steps:
+        place = place[step]
+    place[last] = data.draw(_JSON)
+    environment = data.draw(
+        st.sampled_from([Environment(), Environment(instance_types=["c7i.large"], max_vcpus=1, fair_share=True)])
+    )
+    check_documents(documents["register"], documents["submit"], environment)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(st.sampled_from(sorted(name.strip("!") for name in REGISTER)), _JSON, max_size=3), st.sampled_from([1, 3]))
+def test_odd_overlays_end_as_problems(overlay, nodes):
+    """Whatever an overlay sets, compiling ends in documents or in InvalidSpec."""
+    try:
+        compile_job(JOB.replace(nodes=nodes, overlay={"register": overlay}))
+    except InvalidSpec as error:
+        assert error.problems  # noqa: PT017 - both ends are right, and this is one of them
+
+
+def test_what_is_ill_typed_is_left_out_and_told():
+    """A value of a wrong type is told with what it is, and rules do not see it; places in lists stay."""
+    kept, problems = well_typed(
+        {
+            "jobDefinitionName": 5,
+            "type": "container",
+            "containerProperties": {"ulimits": [1, {"name": "core", "softLimit": 1, "hardLimit": 1}]},
+        },
+        REGISTER,
+        "register",
+    )
+    assert kept == {"type": "container", "containerProperties": {"ulimits": [{}, {"name": "core", "softLimit": 1, "hardLimit": 1}]}}
+    assert [problem.path for problem in problems] == ["register.jobDefinitionName", "register.containerProperties.ulimits[0]"]
