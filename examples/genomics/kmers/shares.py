@@ -98,15 +98,15 @@ def shares_of(inputs: Sequence[Input], rank: int, size: int) -> list[Share]:
 
 
 def _next_start(file: BinaryIO, offset: int, item: Input) -> int:
-    """The first place at or after ``offset`` where a share may start; the file's size if there is none.
+    """The first place after ``offset`` where a share may start; the file's size if there is none, 0 for 0.
 
     A FASTQ quality may begin with ``@`` as a header does; but two lines after a quality comes a sequence, which never
     begins with ``+``. So a line is a header exactly if it begins with ``@`` and the next but one with ``+``.
     """
     if offset == 0 or offset >= item.size:
         return min(offset, item.size)
-    file.seek(offset - 1)
-    _skip_line(file)  # from the byte before, so that a line starting at `offset` itself is found
+    file.seek(offset)
+    _skip_line(file)
     lines: list[tuple[int, bytes]] = []
     while True:
         place = file.tell()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.genomics.kmers.kernel import encode
-from examples.genomics.kmers.parallel import count_kmers
+from examples.genomics.kmers.parallel import _rounds, count_kmers
 from tests.unit.genomics.by_hand import count_by_hand, sequences
 from tests.unit.genomics.thread_ranks import ThreadComm, run_ranks
 
@@ -41,6 +41,28 @@ def test_text_of_one_rank_is_counted_by_all() -> None:
     table, owned = table_of([[], [], [text[:20_000], text[20_000:]], []], 21)
     assert table == expected([[text[:20_000], text[20_000:]]], 21)
     assert min(owned) > 0.8 * sum(owned) / 4
+
+
+@pytest.mark.parametrize("reader", [0, 2])
+def test_round_that_one_rank_reads_is_scanned_by_all(reader: int) -> None:
+    """The text that one rank alone reads is dealt out: every rank scans its part, followed by k - 1 characters and a break."""
+
+    def program(comm: ThreadComm) -> list[bytes]:
+        text = np.frombuffer(b"AAAACCCCGGGGTTTT", np.uint8)
+        return [part.tobytes() for part in _rounds(comm, iter([text] if comm.rank == reader else []), 3)]
+
+    parts = [[part.replace(b"\n", b"") for part in rounds] for rounds in run_ranks(4, program)]
+    assert parts == [[b"AAAACC"], [b"CCCCGG"], [b"GGGGTT"], [b"TTTT"]]
+
+
+def test_round_that_all_ranks_read_stays_where_it_is() -> None:
+    """Where the ranks read about the same, no text is sent."""
+
+    def program(comm: ThreadComm) -> list[bytes]:
+        text = np.full(10 + comm.rank, ord("ACGT"[comm.rank]), np.uint8)
+        return [part.tobytes() for part in _rounds(comm, iter([text]), 3)]
+
+    assert run_ranks(4, program) == [[b"A" * 10], [b"C" * 11], [b"G" * 12], [b"T" * 13]]
 
 
 def test_one_kmer_repeated_without_end_belongs_to_one_rank() -> None:
