@@ -43,10 +43,3 @@ def test_every_missing_or_wrong_variable_is_named_at_once():
         "node 7 and main node 0 must both be below the number of nodes, 4",
     ):
         assert part in message
-
-
-def test_the_agent_reads_every_variable_the_compiler_writes():
-    """Leaving out any one compiled variable is noticed by name."""
-    for name in contract.COMPILED:
-        with pytest.raises(Misconfigured, match=f"{name} is missing"):
-            Settings.from_environment({key: value for key, value in JOB.items() if key != name}, ("prog",))
