@@ -62,7 +62,10 @@ class Orders:
             return
 
     def close(self) -> None:
-        os.close(self._wake)
+        """Nobody orders anything any more; may be called again."""
+        if self._wake >= 0:
+            os.close(self._wake)
+            self._wake = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +144,8 @@ class AttemptRun:
     def _step(self) -> None:
         wait = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
         for key, _ in self._selector.select(wait):
-            # An earlier event of the same moment may have ended what this one is about.
-            if key.fileobj in self._selector.get_map():
+            # An earlier event of the same moment may have closed what this one is about, and its number may be in use again.
+            if self._selector.get_map().get(key.fd) is key:
                 key.data()
         while self._timers and self._timers[0][0] <= time.monotonic():
             heapq.heappop(self._timers)[2]()
@@ -228,11 +231,12 @@ class AttemptRun:
         self._ended(node, code)
 
     def _ended(self, node: Node, code: int | None) -> None:
-        for file in (node.control, node.output):
-            if file is not None and file in self._selector.get_map():
-                if file == node.output:
-                    self._drain(node)
-                self._selector.unregister(file)
+        watched = self._selector.get_map()
+        if node.control and node.control in watched:
+            self._selector.unregister(node.control)
+        if node.control and node.output in watched:
+            self._drain(node)
+            self._selector.unregister(node.output)
         node.close()
         self._logbook.end(self._number, node.index)
         node.finish(code, self._stop_reason)

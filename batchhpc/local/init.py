@@ -106,16 +106,16 @@ def _kill(pid: int, number: int) -> None:
 
 def _end_rest() -> None:
     """SIGKILL to everything the command left behind; orphans of what dies here come back as children, hence the loop."""
-    while True:
-        if os.getpid() == 1:
-            _kill(-1, signal.SIGKILL)  # everything in this PID namespace
-        else:
-            for pid in [pid for pid, parent in parents().items() if parent == os.getpid()]:
-                _kill(pid, signal.SIGKILL)
-        try:
+    with contextlib.suppress(ChildProcessError):  # raised when there is no child any more
+        while True:
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+            if os.getpid() == 1:
+                _kill(-1, signal.SIGKILL)  # everything in this PID namespace
+            else:
+                for pid in [pid for pid, parent in parents().items() if parent == os.getpid()]:
+                    _kill(pid, signal.SIGKILL)
             os.waitpid(-1, 0)
-        except ChildProcessError:
-            return
 
 
 def parents() -> dict[int, int]:

@@ -87,6 +87,15 @@ class LocalJob:
             if not self.status.state.ended:
                 self._orders.stop(reason, at_once=at_once)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._orders.stop_reason is not None
+
+    def close(self) -> None:
+        """Gives back what the job held; it and all jobs that depend on it have ended."""
+        self._orders.close()
+
     def join(self, timeout: float | None = None) -> bool:
         """Waits until the job's thread, and with it every process of the job, has ended."""
         self._thread.join(timeout)

@@ -71,21 +71,29 @@ class LocalRunner:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        # Ctrl-C again, while jobs are being stopped already: no more patience.
+        if isinstance(error, KeyboardInterrupt):
+            for job in self._jobs.values():
+                if job.stopping:
+                    job.stop(CLOSED, at_once=True)
         self.close()
 
     def close(self) -> None:
         """Ends every job, as `terminate` does, and waits until no process is left. Ctrl-C meanwhile ends them at once."""
-        for job in self._jobs.values():
+        jobs = list(self._jobs.values())
+        for job in jobs:
             job.stop(CLOSED)
         try:
-            for job in self._jobs.values():
+            for job in jobs:
                 job.join()
         except BaseException:
-            for job in self._jobs.values():
+            for job in jobs:
                 job.stop(CLOSED, at_once=True)
-            for job in self._jobs.values():
+            for job in jobs:
                 job.join(timeout=10)
             raise
+        for job in jobs:
+            job.close()
 
     def submit(self, compiled: CompiledJob) -> Job:
         """Submits a job and returns at once; nothing is started before all is known to be there.
@@ -134,7 +142,9 @@ class LocalRunner:
         return job.status if node is None else _of_node(job.status, node)
 
     def wait(self, job_id: str, timeout: float | None = None) -> JobStatus:
-        """Waits for the end of the job; without ``timeout`` the job's own time limit, attempts and grace bound the wait.
+        """Waits for the end of the job, also if a node of it, ``ID#2``, is asked for.
+
+        Without ``timeout`` the job's own time limit, attempts and grace bound the wait.
 
         Raises:
             WaitTimeout: the job goes on.

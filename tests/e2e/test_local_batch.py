@@ -286,6 +286,20 @@ def test_leaving_the_runner_ends_its_jobs(tmp_path: Path) -> None:
     assert [line.text for line in job.logs()].count("ended") == 2
 
 
+def test_ctrl_c_again_is_the_end_of_patience(tmp_path: Path) -> None:
+    """Ctrl-C that leaves the runner's block while a job is being stopped already kills the job without more grace."""
+
+    def interrupted() -> None:
+        with local_runner(tmp_path / "state", batch_second=100.0) as runner:
+            job = runner.submit(multinode(f"echo up; {STUBBORN}", nodes=2))
+            until(lambda: len(texts(runner, job.id)) == 2)
+            runner.terminate(job.id, "first Ctrl-C")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+
 def test_output_is_kept_by_attempt_and_node(runner: LocalRunner, tmp_path: Path) -> None:
     """Both streams of every node and attempt are kept as they came, and told line by line, the unfinished last line too."""
     job = runner.submit(single("echo out; echo err >&2; printf 'no\\377 end'; exit 1", retryStrategy={"attempts": 2}))
