@@ -12,24 +12,24 @@ from datetime import UTC, datetime
 from typing import Final
 
 # --- Set by AWS Batch (R41), and by the local runner on exactly the same nodes ------------------------------------------
-JOB_ID: Final = "AWS_BATCH_JOB_ID"
-JOB_ATTEMPT: Final = "AWS_BATCH_JOB_ATTEMPT"
-COMPUTE_ENVIRONMENT: Final = "AWS_BATCH_CE_NAME"
-JOB_QUEUE: Final = "AWS_BATCH_JQ_NAME"
-NODE_INDEX: Final = "AWS_BATCH_JOB_NODE_INDEX"
-NUM_NODES: Final = "AWS_BATCH_JOB_NUM_NODES"
-MAIN_NODE_INDEX: Final = "AWS_BATCH_JOB_MAIN_NODE_INDEX"
-MAIN_NODE_ADDRESS: Final = "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS"  # children only
+JOB_ID: Final = "AWS_BATCH_JOB_ID"  # the job; of a node it may end in #n
+JOB_ATTEMPT: Final = "AWS_BATCH_JOB_ATTEMPT"  # which attempt this is, from 1
+COMPUTE_ENVIRONMENT: Final = "AWS_BATCH_CE_NAME"  # the compute environment
+JOB_QUEUE: Final = "AWS_BATCH_JQ_NAME"  # the job queue
+NODE_INDEX: Final = "AWS_BATCH_JOB_NODE_INDEX"  # this node, from 0; multi-node jobs only, like the next three
+NUM_NODES: Final = "AWS_BATCH_JOB_NUM_NODES"  # how many nodes the job has
+MAIN_NODE_INDEX: Final = "AWS_BATCH_JOB_MAIN_NODE_INDEX"  # which of them is the main node
+MAIN_NODE_ADDRESS: Final = "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS"  # where the main node is; children only
 
 # --- Written by the compiler into the job definition, read by the agent --------------------------------------------------
-LAUNCHER: Final = "BATCHHPC_LAUNCHER"  # auto | openmpi | mpich | intelmpi | none
-RANKS_PER_NODE: Final = "BATCHHPC_RANKS_PER_NODE"
-CPUS_PER_RANK: Final = "BATCHHPC_CPUS_PER_RANK"
-FABRIC: Final = "BATCHHPC_FABRIC"  # efa | ena
-JOIN_TIMEOUT: Final = "BATCHHPC_JOIN_TIMEOUT"  # seconds
-LOST_AFTER: Final = "BATCHHPC_LOST_AFTER"  # seconds
+LAUNCHER: Final = "BATCHHPC_LAUNCHER"  # which mpirun: auto | openmpi | mpich | intelmpi | none
+RANKS_PER_NODE: Final = "BATCHHPC_RANKS_PER_NODE"  # MPI ranks on this node
+CPUS_PER_RANK: Final = "BATCHHPC_CPUS_PER_RANK"  # vCPUs of each rank; with more than one, ranks are not bound to cores
+FABRIC: Final = "BATCHHPC_FABRIC"  # efa | ena: what carries MPI messages
+JOIN_TIMEOUT: Final = "BATCHHPC_JOIN_TIMEOUT"  # seconds until nodes that have not joined are missing
+LOST_AFTER: Final = "BATCHHPC_LOST_AFTER"  # seconds of silence after which a node is lost
 STOP_GRACE: Final = "BATCHHPC_STOP_GRACE"  # seconds between SIGTERM and SIGKILL (R40)
-SECRET: Final = "BATCHHPC_SECRET"  # noqa: S105 - a name; delivered as a Batch secret, never as a plain variable; the ranks never see it
+SECRET: Final = "BATCHHPC_SECRET"  # noqa: S105 - agents prove to each other that they know it; ranks never see it
 
 COMPILED: Final = (LAUNCHER, RANKS_PER_NODE, CPUS_PER_RANK, FABRIC, JOIN_TIMEOUT, LOST_AFTER, STOP_GRACE)
 
@@ -42,6 +42,7 @@ AGENT_SOCKET: Final = "BATCHHPC_AGENT_SOCKET"  # path of the agent's Unix socket
 HOSTS: Final = "BATCHHPC_HOSTS"  # with launcher none: all nodes' addresses in node order, with commas
 NOTICE_FILE: Final = "BATCHHPC_NOTICE_FILE"  # JSON {"reason": str, "deadline": Unix seconds}; there once SIGUSR1 was sent
 
+# --- Fixed -----------------------------------------------------------------------------------------------------------------
 PORT: Final = 7700  # the main node listens here; awsvpc gives every node an address of its own (R28)
 NODE_COMMAND: Final = ("python3", "-m", "batchhpc.agent", "--")  # what the compiler puts before the user's command
 

@@ -197,7 +197,7 @@ class MainNode(Node):
         self._hosts = {member.address: member.node for member in members}
         if self._mpi is None:
             hosts = [member.address for member in members]
-            self.log("launching", launcher="none", ranks=len(members), hosts=",".join(hosts))
+            self.log("launching", launcher="none", ranks=len(members), hosts=_shown(hosts))
             self._broadcast({"type": "start", "hosts": hosts})
             self.run_once_per_node(hosts)
             return
@@ -207,7 +207,9 @@ class MainNode(Node):
         hosts_path.write_text(launch.hosts_file(mpi, plan.hosts))
         argv = launch.arguments(mpi, plan, str(hosts_path))
         fabric = "efa" if plan.efa else f"tcp over {plan.subnet}"
-        self.log("launching", launcher=mpi, ranks=plan.ranks, hosts=",".join(self._hosts), fabric=fabric, command=" ".join(argv))
+        self.log(
+            "launching", launcher=mpi, ranks=plan.ranks, hosts=_shown(list(self._hosts)), fabric=fabric, command=" ".join(argv)
+        )
         env = {**self.environ, **launch.variables(mpi, plan, self.environ)}
         self._mpirun = self.processes.start(argv, env, self._launcher_exited)
 
@@ -293,6 +295,12 @@ class MainNode(Node):
             link.close()
         if self._server:
             self._server.close()
+
+
+def _shown(hosts: list[str]) -> str:
+    """The hosts of a log line: all of a few, the first of many."""
+    more = f" and {len(hosts) - 8} more" if len(hosts) > 8 else ""
+    return ",".join(hosts[:8]) + more
 
 
 async def _unless_gone(exited: asyncio.Future[int], peer: node_socket.Peer) -> int | None:
