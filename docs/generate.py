@@ -191,19 +191,17 @@ def agent() -> str:
     rows: list[tuple[str, str]] = []
     for line in inspect.getsource(contract).splitlines():
         if line.startswith("# --- "):
-            if rows:
-                parts.append(table(("name", "what"), rows))
-                rows = []
-            parts.append(f"## {line.strip('#- ').split('. ')[0]}\n")
+            parts += [table(("name", "what"), rows)] if rows else []
+            parts.append(f"## {line.strip('#- ').split('. ')[0].split(':')[0]}\n")
+            rows = []
         elif ": Final = " in line and not line.startswith(("COMPILED", "EVENTS")):
-            name, _, rest = line.partition(": Final = ")
-            value = getattr(contract, name)
-            comment = rest.rpartition("  # ")[2] if "  # " in rest else ""
-            shown = " ".join(value) if isinstance(value, tuple) else value
-            rows.append((code(shown), comment.removeprefix("noqa: S105 - ") or name.lower().replace("_", " ")))
-    lines = table(("event", "what"), [(code(name), text) for name, text in contract.EVENTS.items()])
+            name, value = line.partition(": Final = ")[0], getattr(contract, line.partition(": Final = ")[0])
+            comment = line.rpartition("  # ")[2].removeprefix("noqa: S105 - ") if "  # " in line else ""
+            rows.append((code(" ".join(value) if isinstance(value, tuple) else value), comment or name.lower().replace("_", " ")))
     example = contract.event_line(1767323045.123, 2, "child_joined", child=3, missing=1)
-    return "\n".join([*parts, f"Each is one line on standard output: `{example}`\n", lines])
+    parts.append(f"Each is one line on standard output: `{example}`\n")
+    parts.append(table(("event", "what"), [(code(name), text) for name, text in contract.EVENTS.items()]))
+    return "\n".join(parts)
 
 
 def rules() -> str:

@@ -96,12 +96,21 @@ class LiveView:
         if status.status_reason:
             head.append(f"  {status.status_reason}", style="dim")
         parts: list[Text | Table] = [head, node_table(status.nodes)]
-        if progress.total > 0 and progress.attempt == number:
-            bar = Table.grid(padding=(0, 1))
-            share = f"{progress.done:,.0f} of {progress.total:,.0f} {progress.unit}".rstrip()
-            bar.add_row(ProgressBar(total=progress.total, completed=progress.done, width=40), share)
-            parts.append(bar)
+        if progress.done > 0 and progress.attempt == number:
+            parts.append(progress_bar(progress))
         return parts
+
+
+def progress_bar(progress: Progress) -> Table:
+    """A bar and its numbers; numbers only where the total is not known."""
+    row = Table.grid(padding=(0, 1))
+    unit = f" {progress.unit}".rstrip()
+    if progress.total > 0:
+        bar = ProgressBar(total=progress.total, completed=min(progress.done, progress.total), width=40)
+        row.add_row(bar, f"{progress.done:,.0f} of {progress.total:,.0f}{unit}")
+    else:
+        row.add_row(f"{progress.done:,.0f}{unit}")
+    return row
 
 
 def shown(line: LogLine, *, dim: bool) -> Text:

@@ -50,7 +50,7 @@ class LogConfiguration(Model):
 
 
 class NodeGroup(Model):
-    """Nodes that differ from the rest. What is left out is as in the job; ``env`` and ``secrets`` are added to the job's."""
+    """Nodes that differ from the rest. What is left out is as in the job; ``env`` and ``mounts`` are added to the job's."""
 
     nodes: str = Field(min_length=1)
     """Which nodes: ``0``, ``0:3``, or ``4:`` for all from 4 on. A narrower range inside a wider one wins (R5)."""

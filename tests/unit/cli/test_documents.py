@@ -1,0 +1,107 @@
+"""check and compile: what a job becomes, for people and for programs."""
+
+import json
+from pathlib import Path
+
+from batchhpc.compiler import compile_job
+from batchhpc.spec import Environment, JobSpec
+from tests.unit.cli.conftest import JOB, Cli
+
+SPOT = "name: cheap\nqueue: cheap-queue\ncapacity: spot\ninstance_types: [c7i.4xlarge]\n"
+
+
+def test_check(cli: Cli, job: Path) -> None:
+    """A job that is fine is shown with its shape and why, ranks, resources and limits."""
+    said = cli("check", job)
+    assert said.code == 0
+    assert [line.rstrip() for line in said.out.splitlines()] == [
+        "kmers is fine: multinode, because the job has 4 nodes and environment local is on-demand.",
+        "ranks          8 in all",
+        "nodes 0:       4 nodes x 2 ranks x 2 cpus, on each 4 vCPU, 8 GiB",
+        "instance type  not named",
+        "time limit     1h an attempt, 3 attempts at most",
+        "environment    local (on-demand), queue local",
+    ]
+
+
+def test_check_groups(cli: Cli, job: Path) -> None:
+    """Nodes that differ are counted as the compiled documents have them: the narrower range wins."""
+    job.write_text(JOB + "node_groups: [{nodes: '1:2', ranks_per_node: 1, memory_per_node: 16 GiB}]\n")
+    facts = cli("check", job, "--json").json
+    assert {each["nodes"]: (each["count"], each["ranks_per_node"], each["memory_mib"]) for each in facts["ranges"]} == {
+        "0:": (2, 2, 8192),
+        "1:2": (2, 1, 16384),
+    }
+    assert facts["ranks"] == 6
+
+
+def test_check_one_node(cli: Cli, tmp_path: Path) -> None:
+    """A job of one node is shown the same way, as a container."""
+    path = tmp_path / "one.yaml"
+    path.write_text("name: one\nimage: x\ncommand: echo hi\nranks_per_node: 4\n")
+    facts = cli("check", path, "--json").json
+    assert (facts["shape"], facts["ranks"], facts["ranges"][0]["vcpus"]) == ("container", 4, 4)
+
+
+def test_check_environment(cli: Cli, job: Path, tmp_path: Path) -> None:
+    """The environment that is named decides the shape."""
+    environment = tmp_path / "spot.yaml"
+    environment.write_text(SPOT)
+    facts = cli("check", job, "--environment", environment, "--json").json
+    assert (facts["shape"], facts["environment"], facts["queue"]) == ("gang", "cheap", "cheap-queue")
+
+
+def test_check_broken_rule(cli: Cli, job: Path, tmp_path: Path) -> None:
+    """A job that breaks a rule of AWS Batch is refused with the file's name, the rule and exit code 2."""
+    environment = tmp_path / "spot.yaml"
+    environment.write_text(SPOT)
+    job.write_text(JOB + "shape: multinode\n")
+    said = cli("check", job, "--environment", environment)
+    assert said.code == 2
+    assert said.err.startswith(f"{job}: ")
+    assert "(R11)" in said.err
+
+
+def test_waived_rule(cli: Cli, job: Path, tmp_path: Path) -> None:
+    """A waived rule is a row of the table with its reason, a warning of compile, and in the JSON."""
+    environment = tmp_path / "spot.yaml"
+    environment.write_text(SPOT)
+    job.write_text(JOB + "shape: multinode\nwaive: {R11: case 123}\n")
+    table = cli("check", job, "--environment", environment).out
+    assert "waived: case 123" in next(line for line in table.splitlines() if line.startswith("R11"))
+    warnings = cli("check", job, "--environment", environment, "--json").json["warnings"]
+    assert [(each["rule"], each["waived"]) for each in warnings if each["waived"]] == [("R11", "case 123")]
+    assert f"warning: {job}: " in cli("compile", job, "--environment", environment).err
+
+
+def test_compile(cli: Cli, job: Path) -> None:
+    """Compile prints exactly the canonical documents that a Python user gets, the same with --json."""
+    said = cli("compile", job)
+    assert (said.code, said.out) == (0, compile_job(JobSpec.from_yaml(JOB), Environment()).to_json())
+    assert cli("compile", job, "--json").out == said.out
+
+
+def test_compile_cloudformation(cli: Cli, job: Path) -> None:
+    """The same job as a CloudFormation template."""
+    resources = cli("compile", job, "--format", "cloudformation").json["Resources"]
+    assert [each["Type"] for each in resources.values()] == ["AWS::Batch::JobDefinition"]
+
+
+def test_compile_out(cli: Cli, job: Path, tmp_path: Path) -> None:
+    """--out writes one file a document, makes the directory, and names the files."""
+    out = tmp_path / "new" / "documents"
+    said = cli("compile", job, "--out", out)
+    assert said.out.splitlines() == [str(out / "register.json"), str(out / "submit.json")]
+    assert {
+        "register": json.loads((out / "register.json").read_text()),
+        "submit": json.loads((out / "submit.json").read_text()),
+    } == (cli("compile", job).json)
+    template = cli("compile", job, "--format", "cloudformation", "--out", out, "--json")
+    assert template.json == {"files": [str(out / "template.json")]}
+
+
+def test_compile_out_refused(cli: Cli, job: Path) -> None:
+    """A directory that cannot be made is an error with exit code 2, not a traceback."""
+    said = cli("compile", job, "--out", job / "below")
+    assert said.code == 2
+    assert "cannot be written" in said.err
