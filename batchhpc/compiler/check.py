@@ -10,7 +10,7 @@ from batchhpc.compiler.facts import DEFINITION, REQUEST, Facts
 from batchhpc.compiler.fields import REGISTER, SUBMIT, well_typed
 from batchhpc.compiler.overlay import touched
 from batchhpc.compiler.plan import Plan
-from batchhpc.compiler.rules import RULES
+from batchhpc.compiler.rules import ELSEWHERE, RULES
 from batchhpc.compiler.words import in_words
 from batchhpc.errors import Problem, Severity
 from batchhpc.spec import Environment
@@ -58,7 +58,8 @@ def waived(problems: Iterable[Problem], waive: Mapping[str, str]) -> list[Proble
     broken = {problem.rule for problem in made}
     for rule in waive:
         if rule not in RULES:
-            made.append(Problem(f"waive.{rule}", "is not a rule that jobs are checked for", f"known rules: {', '.join(RULES)}"))
+            hint = ELSEWHERE.get(rule, f"known rules: {', '.join(RULES)}")
+            made.append(Problem(f"waive.{rule}", "is not a rule that jobs are checked for", hint))
         elif rule not in broken:
             message = "waives a rule that the job does not break"
             made.append(Problem(f"waive.{rule}", message, "leave it out", severity=Severity.WARNING))

@@ -43,6 +43,12 @@ class Container:
         return None
 
     @property
+    def possible(self) -> list[InstanceType]:
+        """The types with the vCPUs that the container asks for; all of them if none has."""
+        asked = self.resource("VCPU") or 0
+        return [kind for kind in self.kinds if kind.vcpus >= asked] or list(self.kinds)
+
+    @property
     def largest(self) -> InstanceType | None:
         """The type with the most vCPUs that the container may find itself on."""
         return max(self.kinds, key=lambda kind: (kind.vcpus, kind.memory_mib), default=None)

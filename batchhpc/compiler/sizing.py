@@ -69,5 +69,5 @@ def node_size(spec: JobSpec, group: NodeGroup | None, kind: InstanceType | None,
     else:
         part = min(Fraction(1), Fraction(vcpus, kind.vcpus))
         memory = max(_LEAST_MEMORY, int(fitted_memory(kind, reserved) * part))
-    chosen = max(_LEAST_SHARED, min(_PER_RANK * ranks, memory // 4))
+    chosen = min(memory, max(_LEAST_SHARED, min(_PER_RANK * ranks, memory // 4)))
     return NodeSize(ranks, cpus, vcpus, memory, gpus, chosen if shared is None else whole_mib(shared))

@@ -75,7 +75,7 @@ def not_spot(name: str, environment: Environment) -> tuple[str, str]:
 @R87.document
 def efa_devices(facts: Facts) -> Iterator[Finding]:
     for container in facts.containers:
-        kind, most = container.largest, facts.environment.efa_interfaces
+        kind, most = min(container.possible, key=lambda kind: kind.efa, default=None), facts.environment.efa_interfaces
         if kind:
             most = min(kind.efa, kind.efa if most is None else most)
         for path, device in container.efa_devices:
@@ -84,10 +84,12 @@ def efa_devices(facts: Facts) -> Iterator[Finding]:
             if not match:
                 yield Finding(f"{path}.hostPath", f"is {host!r}, but an EFA device is /dev/infiniband/uverbs0, uverbs1 and so on")
             elif kind and not kind.efa:
-                yield Finding(f"{path}.hostPath", f"is {host!r}, but {kind.name} has no EFA", "fabric: ena, or a type with EFA")
+                yield Finding(
+                    f"{path}.hostPath", f"{host} is not there on {kind.name}, which has no EFA", "fabric: ena, or a type with EFA"
+                )
             elif most is not None and int(match[1]) >= most:
                 has = f"{most} EFA interface{'s' if most > 1 else ''}, numbered from 0"
-                message = f"is {host!r}, but the node has {has}: a missing device stops the container"
+                message = f"{host} is not there: the node has {has}, and a missing device stops the container"
                 yield Finding(f"{path}.hostPath", message)
             if device.get("containerPath", host) != host:
                 yield Finding(f"{path}.containerPath", f"is {device['containerPath']!r}, but must be {host!r}, as on the host")

@@ -160,7 +160,7 @@ def room_for_all_nodes(facts: Facts) -> Iterator[Finding]:
     array_size = facts.submit.get("arrayProperties", {}).get("size")
     nodes = facts.nodes if facts.multinode else array_size if facts.array else 1
     smallest = min(
-        (kind for each in facts.containers for kind in each.kinds if kind.vcpus >= (each.resource("VCPU") or 0)),
+        (kind for each in facts.containers for kind in each.possible),
         key=lambda kind: kind.vcpus,
         default=None,
     )

@@ -55,10 +55,11 @@ def sizes(facts: Facts) -> Iterator[Finding]:
 
 @R21.document
 def tags(facts: Facts) -> Iterator[Finding]:
-    counted = {}
+    propagated = facts.submit.get("propagateTags", facts.register.get("propagateTags", False))
+    counted: set[str] = set()
     for path, document in ((DEFINITION, facts.register), (REQUEST, facts.submit)):
         given = document.get("tags", {})
-        counted.update(given)
+        counted = counted | set(given) if propagated else max(counted, set(given), key=len)
         for name, value in given.items():
             if not 1 <= len(name) <= 128 or name.lower().startswith("aws:") or not _TAG.fullmatch(name):
                 yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from batchhpc.compiler.instances import instance_type
 from batchhpc.compiler.plan import Plan
 from batchhpc.compiler.rules.containers import R18
 from batchhpc.compiler.rules.definition import R11, on_spot
@@ -31,6 +32,21 @@ def type_exists(plan: Plan) -> Iterator[Finding]:
     name = plan.spec.instance_type
     if name is not None and plan.kind is None:
         yield Finding("instance_type", *unknown_type(name))
+
+
+@R7.plan
+def types_of_the_environment_exist(plan: Plan) -> Iterator[Finding]:
+    for name in plan.environment.instance_types:
+        if instance_type(name) is None:
+            yield Finding("environment.instance_types", *unknown_type(name), alone=True)
+
+
+@R7.plan
+def type_is_a_measure(plan: Plan) -> Iterator[Finding]:
+    name, others = plan.spec.instance_type, [each for each in plan.environment.instance_types if each != plan.spec.instance_type]
+    if name and others and plan.shape is not Shape.MULTINODE:
+        message = f"sizes the nodes for {name}, but a {plan.shape.value} may find itself on {', '.join(others)} as well"
+        yield Finding("instance_type", message, "", Severity.WARNING, alone=True)
 
 
 @R8.plan

@@ -147,7 +147,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_odd_documents_end_as_problems(data):
     """Whatever value stands wherever in a document, checking it ends in a list of problems, never in a crash."""
@@ -163,7 +163,7 @@ def test_odd_documents_end_as_problems(data):
     check_documents(documents["register"], documents["submit"], environment)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(name.strip("!") for name in REGISTER)), _JSON, max_size=3), st.sampled_from([1, 3]))
 def test_odd_overlays_end_as_problems(overlay, nodes):
     """Whatever an overlay sets, compiling ends in documents or in InvalidSpec."""
@@ -186,3 +186,42 @@ def test_what_is_ill_typed_is_left_out_and_told():
     )
     assert kept == {"type": "container", "containerProperties": {"ulimits": [{}, {"name": "core", "softLimit": 1, "hardLimit": 1}]}}
     assert [problem.path for problem in problems] == ["register.jobDefinitionName", "register.containerProperties.ulimits[0]"]
+
+
+def test_containers_of_ecs_tasks_are_checked_as_well():
+    """Rules hold for every container of every task, whose volumes and roles are the task's."""
+    task = {
+        "volumes": [{"name": "data", "host": {"sourcePath": "/data"}}],
+        "containers": [
+            {
+                "image": "main",
+                "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}],
+                "mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}],
+            },
+            {
+                "image": "side",
+                "environment": [{"name": "AWS_BATCH_A", "value": "1"}],
+                "secrets": [{"name": "A", "valueFrom": "arn:aws:ssm:us-east-1:123456789012:parameter/a"}],
+                "mountPoints": [{"sourceVolume": "other", "containerPath": "/data"}],
+            },
+        ],
+    }
+    register = {"jobDefinitionName": "a", "type": "container", "ecsProperties": {"taskProperties": [task]}}
+    found = check_documents(register, {"jobName": "a", "jobQueue": "q", "jobDefinition": "a"})
+    side = "register.ecsProperties.taskProperties[0].containers[1]"
+    assert {(problem.path, problem.rule) for problem in found} == {
+        (f"{side}.environment[0].name", "R16"),
+        (f"{side}.mountPoints[0].sourceVolume", "R23"),
+        (f"{side}.resourceRequirements", "R9"),
+        ("register.ecsProperties.taskProperties[0].executionRoleArn", "R17"),
+    }
+
+
+def test_tags_count_together_only_if_they_are_propagated():
+    """Fifty tags of the definition and others of the job are too many only where both reach the task (R21)."""
+    made = json.loads(compile_job(JOB).to_json())
+    made["register"]["tags"] = {f"a{i}": "x" for i in range(30)}
+    made["submit"]["tags"] = {f"b{i}": "x" for i in range(30)}
+    assert [problem.rule for problem in check_documents(made["register"], made["submit"])] == ["R21"]
+    made["submit"]["propagateTags"] = False
+    assert check_documents(made["register"], made["submit"]) == []

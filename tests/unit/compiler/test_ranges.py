@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchhpc.compiler import check_documents
@@ -21,6 +21,7 @@ def _members(target: str, nodes: int) -> set[int]:
     return {node for node in range(nodes) if node >= int(first or "0") and (last == "" or node <= int(last))}
 
 
+@settings(deadline=None)
 @given(_TARGETS, _NODES)
 def test_coverage_is_what_counting_nodes_gives(texts, nodes):
     """The gaps are exactly the nodes that counting finds in no range (R5)."""
@@ -31,6 +32,7 @@ def test_coverage_is_what_counting_nodes_gives(texts, nodes):
     assert all(last + 1 < first for (_, last), (first, _) in pairwise(gaps))
 
 
+@settings(deadline=None)
 @given(_TARGETS, _NODES)
 def test_the_rule_finds_a_gap_exactly_when_counting_does(texts, nodes):
     """R5 says `covers no nodes` of a definition exactly when counting finds a node in no range."""
@@ -46,6 +48,7 @@ def test_the_rule_finds_a_gap_exactly_when_counting_does(texts, nodes):
     assert any("covers no nodes" in problem.message for problem in found) == (covered != set(range(nodes)))
 
 
+@settings(deadline=None)
 @given(_TARGETS, _NODES)
 def test_the_narrowest_range_wins(texts, nodes):
     """A node follows the range with the fewest nodes among those that have it; it follows none exactly if none has it."""
@@ -60,6 +63,7 @@ def test_the_narrowest_range_wins(texts, nodes):
             assert len(_members(texts[won], 100)) == min(len(members) for members in having)
 
 
+@settings(deadline=None)
 @given(_TARGETS, _NODES)
 def test_two_ranges_are_unclear_when_neither_is_inside_the_other(texts, nodes):
     """Pairs of ranges are unclear exactly when they share nodes and neither is a proper part of the other."""
@@ -93,6 +97,7 @@ def _nested_groups(draw):
     return nodes, groups
 
 
+@settings(deadline=None)
 @given(_nested_groups())
 def test_compiled_ranges_give_every_node_its_group(drawn):
     """Compiled ranges cover all nodes, one is open, and each node follows its narrowest group, or the rest."""
