@@ -42,16 +42,19 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         InvalidSpec: the command line is wrong.
         SystemExit: help or version was asked for, and printed.
     """
-    options, command = list(words), []
-    if "--" in options:
-        at = options.index("--")
-        options, command = options[:at], options[at + 1 :]
+    options, command = split(words)
     top = parser()
     args = top.parse_args(options)
     if command and args.verb != "run":
         top.error(f"{args.verb} takes no command behind --")
     args.command = command
     return args
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and what stands behind the first ``--``."""
+    at = words.index("--") if "--" in words else len(words)
+    return list(words[:at]), list(words[at + 1 :])
 
 
 def parser() -> argparse.ArgumentParser:

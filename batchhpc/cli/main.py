@@ -27,7 +27,8 @@ def main(words: Sequence[str] | None = None) -> int:
         The exit code: the job's own after ``run``, else that of the error (``errors.py``), or 0.
     """
     words = sys.argv[1:] if words is None else words
-    as_json, debug = "--json" in words, "--debug" in words
+    options, _ = arguments.split(words)
+    as_json, debug = "--json" in options, "--debug" in options  # known even if the rest cannot be parsed
     try:
         args = arguments.parse(words)
         code = int(import_module(f"batchhpc.cli.{args.verb}").run(args))
