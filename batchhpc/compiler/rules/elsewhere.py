@@ -10,7 +10,7 @@ ELSEWHERE: Final = {
     "R29": f"subnets and NAT: {_ENVIRONMENT}",
     "R30": f"security groups: {_ENVIRONMENT}",
     "R33": f"one availability zone with a cluster placement group: {_ENVIRONMENT}",
-    "R44": "the reason of TerminateJob is cut by the runner that sends it",
+    "R44": "CancelJob and TerminateJob are requests of a runner, not part of a job's documents",
     "R48": f"how many compute environments a queue has: {_ENVIRONMENT}",
     "R49": f"jobStateTimeLimitActions of a queue: {_ENVIRONMENT}",
     "R50": f"priority and compute environments of a queue: {_ENVIRONMENT}",
