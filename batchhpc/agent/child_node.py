@@ -13,7 +13,7 @@ from batchhpc.agent.node import Node, hang_up
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.session import ChildSession, Message, WrongSecret, job_key
 from batchhpc.agent.settings import Settings
-from batchhpc.agent.transport import Heartbeat, Link, connect
+from batchhpc.agent.transport import Heartbeat, Link, connect, how_closed
 
 
 class ChildNode(Node):
@@ -51,7 +51,7 @@ class ChildNode(Node):
                     of.address,
                     lambda: ChildSession(key, secrets.token_hex(16), of.node, about),
                     self._told,
-                    lambda _, error: self._lost(f"link closed: {error}" if error else "link closed"),
+                    lambda _, error: self._lost(how_closed(error)),
                 )
         except TimeoutError:
             why = f"the main node, node {of.main_node} at {of.main_address}, did not answer within {of.join_timeout:g} s"

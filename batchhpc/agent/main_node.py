@@ -44,7 +44,7 @@ from batchhpc.agent.rendezvous import (
 )  # fmt: skip
 from batchhpc.agent.session import LeaderSession, Message, WrongSecret, job_key
 from batchhpc.agent.settings import Settings
-from batchhpc.agent.transport import Heartbeat, Link, listen
+from batchhpc.agent.transport import Heartbeat, Link, how_closed, listen
 from batchhpc.errors import InfrastructureFailure, Misconfigured
 
 _TERM_GRACE = 0.2  # seconds from SIGTERM to SIGKILL of mpirun: a longer wait only delays the retry
@@ -137,7 +137,7 @@ class MainNode(Node):
         if isinstance(error, WrongSecret) and session.node is not None:
             self._feed(Refused(session.node, f"{error}, from {link.remote_address}"))
         elif session.node is not None and self._links.get(session.node) is link:
-            self._left(session.node, f"link closed: {error}" if error else "link closed")
+            self._left(session.node, how_closed(error))
         elif error:
             self.log("join_refused", address=link.remote_address, reason=error)
 

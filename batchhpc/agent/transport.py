@@ -110,6 +110,11 @@ class Link(asyncio.Protocol):
             self._transport.close()
 
 
+def how_closed(error: Exception | None) -> str:
+    """Why a link broke, for a message; a peer that died resets its connections or closes them, which is one thing to us."""
+    return "link closed" if error is None or isinstance(error, ConnectionResetError) else f"link closed: {error}"
+
+
 class Heartbeat:
     """Sends a beat over every link, and says which one has fallen silent.
 
