@@ -90,6 +90,9 @@ class Node:
             ended = await self.processes.kill_all()
             if ended:
                 self.log("processes_ended", count=ended)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)  # AWS Batch stops children as the main node ends: this one ends already
         await self.farewell(outcome)
         for task in self._tasks:
             task.cancel()
