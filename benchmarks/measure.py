@@ -1,0 +1,230 @@
+"""What every benchmark shares: measuring in alternation, CPU time of all processes, and the report.
+
+A benchmark gives rows; a row holds this project's samples and a named peer's, of the same work, taken in turns in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import math
+import os
+import platform
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import batchhpc
+from batchhpc.local.processes import below
+
+T = TypeVar("T")
+_END_TIME = 5.0  # seconds
+_LIBC, _SET_CHILD_SUBREAPER = ctypes.CDLL(None), 36
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Seconds of wall clock (nan: not measured; inf: not within the bound) and of CPU time, user and system."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """``of``: this project's wall or CPU seconds, or how many wall seconds it takes more than the peer."""
+
+    of: Literal["wall", "cpu", "wall more"]
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One piece of work, measured both ways."""
+
+    work: str
+    ours: Sequence[Sample]
+    peer: str
+    theirs: Sequence[Sample]
+    goal: Goal | None = None
+
+    @property
+    def figure(self) -> float | None:
+        """What the goal is about, as measured."""
+        if self.goal is None:
+            return None
+        if self.goal.of == "wall more":
+            return middle(self.ours, "wall") - middle(self.theirs, "wall")
+        return middle(self.ours, self.goal.of)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; ``mpi``: directory of mpirun and python3, the interpreter's own if None."""
+
+    repeats: int
+    mpi: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """``run`` measures; ``versions`` tells what took part besides Python and this project."""
+
+    name: str
+    run: Callable[[Options], list[Row]]
+    repeats: int
+    versions: Callable[[Options], Mapping[str, str]] = field(default=lambda _: {})
+
+
+def middle(samples: Sequence[Sample], of: Literal["wall", "cpu"]) -> float:
+    """The median."""
+    return statistics.median(getattr(sample, of) for sample in samples)
+
+
+def alternate(ours: Callable[[], T], theirs: Callable[[], T], repeats: int) -> tuple[list[T], list[T]]:
+    """A B A B ...: whatever else the machine does meanwhile meets both."""
+    pairs = [(_alone(ours), _alone(theirs)) for _ in range(repeats)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def _alone(work: Callable[[], T]) -> T:
+    """Adopts what the work leaves without a parent, so that its CPU time counts, and ends it before the next begins."""
+    _LIBC.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        return work()
+    finally:
+        deadline = time.monotonic() + _END_TIME
+        while (left := below(os.getpid())) and time.monotonic() < deadline:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            time.sleep(0.005)
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process and of the ended children it has waited for."""
+    try:
+        tasks = [int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return 0.0
+    return sum(tasks) / 1e9 + (int(fields[13]) + int(fields[14])) / _TICKS
+
+
+def cpu_of_all() -> float:
+    """CPU seconds used so far by this process and everything it started; to about 0.01 s per process."""
+    own = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own + sum(cpu_of(pid) for pid in below(os.getpid()))
+
+
+def timed(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: float = 60.0) -> Sample:
+    """A whole run of a program that must succeed; its output is shown only if it does not."""
+    cpu, start = cpu_of_all(), time.perf_counter()
+    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False)
+    wall = time.perf_counter() - start
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return Sample(wall, cpu_of_all() - cpu)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A directory for one measurement; its path is short, for sockets live there."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp", ignore_cleanup_errors=True) as directory:  # noqa: S108
+        yield Path(directory)
+
+
+def run(benchmark: Benchmark) -> int:
+    """The command line of one benchmark."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{benchmark.name}")
+    parser.add_argument("--repeats", type=int, default=benchmark.repeats, help="of each side; default %(default)s")
+    parser.add_argument("--mpi", type=Path, help="directory with another mpirun and a python3 that has mpi4py")
+    parser.add_argument("--json", action="store_true", help="for programs: every sample")
+    args = parser.parse_args()
+    options = Options(args.repeats, args.mpi)
+    print(as_json(benchmark, options) if args.json else as_text(benchmark, options), flush=True)
+    return 0
+
+
+def as_text(benchmark: Benchmark, options: Options) -> str:
+    """Measures; gives a table in Markdown, with what it was measured on."""
+    facts = about(benchmark, options)
+    rows = benchmark.run(options)
+    head = ["work", "batchhpc: wall s", "cpu s", "peer", "peer: wall s", "cpu s", "ratio wall", "ratio cpu", "goal: measured"]
+    lines = [head, ["---"] * len(head), *map(_cells, rows)]
+    table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    told = "; ".join(f"{name} {value}" for name, value in facts.items())
+    return f"## {benchmark.name}\n\n{told}; median (min..max)\n\n{table}\n"
+
+
+def as_json(benchmark: Benchmark, options: Options) -> str:
+    """Measures; a time that was beyond its bound, or not taken, is null."""
+    facts = about(benchmark, options)
+    rows = [
+        {
+            "work": row.work,
+            "ours": [_numbers(sample) for sample in row.ours],
+            "peer": row.peer,
+            "theirs": [_numbers(sample) for sample in row.theirs],
+            "goal": row.goal and {"of": row.goal.of, "limit": row.goal.limit, "measured": row.figure},
+        }
+        for row in benchmark.run(options)
+    ]
+    return json.dumps({"benchmark": benchmark.name, "about": facts, "rows": rows}, indent=2)
+
+
+def about(benchmark: Benchmark, options: Options) -> dict[str, str]:
+    """Machine, versions, repeats."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": commit,
+        "machine": f"{len(os.sched_getaffinity(0))} cores of {models[0] if models else platform.machine()}",
+        "load": f"{os.getloadavg()[0]:.1f}",
+        "Python": platform.python_version(),
+        "batchhpc": batchhpc.__version__,
+        **benchmark.versions(options),
+        "repeats": str(options.repeats),
+    }
+
+
+def _cells(row: Row) -> list[str]:
+    ratios = []
+    for of in ("wall", "cpu"):
+        ours, theirs = middle(row.ours, of), middle(row.theirs, of)
+        ratios.append(f"{ours / theirs:.2f}" if theirs and math.isfinite(ours) and math.isfinite(theirs) else "-")
+    goal = f"< {row.goal.limit:g} s {row.goal.of}: {row.figure:.3f}" if row.goal else ""
+    return [row.work, *_times(row.ours), row.peer, *_times(row.theirs), *ratios, goal]
+
+
+def _times(samples: Sequence[Sample]) -> list[str]:
+    return [_spread([sample.wall for sample in samples]), _spread([sample.cpu for sample in samples])]
+
+
+def _spread(values: Sequence[float]) -> str:
+    if any(map(math.isnan, values)):
+        return "-"
+    if all(map(math.isinf, values)):
+        return "not within the bound"
+    return f"{statistics.median(values):.3f} ({min(values):.3f}..{max(values):.3f})"
+
+
+def _numbers(sample: Sample) -> dict[str, Any]:
+    return {name: value if math.isfinite(value) else None for name, value in (("wall", sample.wall), ("cpu", sample.cpu))}

@@ -1,0 +1,99 @@
+"""How long a lost node goes unnoticed: one that is killed, and one that is frozen, against mpirun over sshd."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from functools import partial
+
+from batchhpc.agent.contract import parse_event_line
+from batchhpc.local.processes import below, end_tree
+from benchmarks import jobs, ssh
+from benchmarks.jobs import Mpi
+from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, cpu_of_all, run, scratch
+
+NODES, LOST = 4, 2
+STAY = 50.0  # seconds that ranks sleep: longer than any loss takes to be noticed
+BOUND = 20.0  # seconds after which the peer counts as not having noticed
+LOSSES = {"killed": signal.SIGKILL, "frozen": signal.SIGSTOP}
+PEER = "mpirun over sshd" if ssh.available() else "mpirun over a stand-in for ssh"
+
+
+def strike(root: int, number: signal.Signals) -> tuple[float, float]:
+    """Sends a signal to all of a node, from the top, so that nothing is left to report the rest; gives when, and CPU time."""
+    cpu, start = cpu_of_all(), time.time()
+    for pid in [root, *below(root)]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return start, cpu
+
+
+def with_agents(mpi: Mpi, number: signal.Signals) -> tuple[Sample, Sample]:
+    """Until the main agent says `node_lost`, and until it has exited."""
+    agent = ranks = 0
+    text = []
+    noticed: Sample | None = None
+    with scratch() as directory, jobs.submitted(mpi, NODES, STAY, directory) as job:
+        start = cpu = 0.0
+        for line in job.logs(follow=True):
+            text.append(line.text)
+            event = parse_event_line(line.text) or {"event": ""}
+            if event["event"] == "agent_started" and line.node == LOST:
+                agent = int(event["pid"])
+            elif event["event"] == "node_lost" and line.node == 0:
+                noticed = Sample(jobs.stamp_of(line.text) - start, cpu_of_all() - cpu)
+            elif event["event"] == "finished" and line.node == 0:
+                used = cpu_of_all() - cpu
+            ranks += len(jobs.passed(line.text))
+            if ranks == NODES and not start:
+                start, cpu = strike(agent, number)
+        ended = job.wait(jobs.LONGEST).nodes[0].stopped_at
+    if not noticed or not ended:
+        raise RuntimeError("\n".join(["the job ended without noticing the lost node:", *text]))
+    return noticed, Sample(ended - start, used)
+
+
+def without_agents(mpi: Mpi, number: signal.Signals) -> Sample:
+    """Until mpirun has exited."""
+    nodes = ssh.ssh_nodes if ssh.available() else ssh.stand_in_nodes
+    ranks = 0
+    with scratch() as directory, nodes(NODES, directory) as there, (directory / "errors").open("w") as errors:
+        argv = mpi.argv(there.hosts, 1, there.rsh, directory, STAY)
+        with subprocess.Popen(
+            argv, env=mpi.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as mpirun:
+            assert mpirun.stdout
+            try:
+                with jobs.bounded(mpirun, jobs.LONGEST):
+                    while ranks < NODES and (line := mpirun.stdout.readline()):
+                        ranks += len(jobs.passed(line))
+                if ranks < NODES:
+                    raise RuntimeError(f"mpirun ended early: {(directory / 'errors').read_text()}")
+                start, cpu = strike(there.root(LOST), number)
+                with suppress(subprocess.TimeoutExpired):
+                    mpirun.wait(BOUND)
+                wall = time.time() - start if mpirun.returncode is not None else math.inf
+                return Sample(wall, cpu_of_all() - cpu)
+            finally:
+                end_tree(mpirun.pid)
+
+
+def measure(options: Options) -> list[Row]:
+    mpi = Mpi.find(options)
+    rows = []
+    for loss, number in LOSSES.items():
+        ours, theirs = alternate(partial(with_agents, mpi, number), partial(without_agents, mpi, number), options.repeats)
+        rows.append(Row(f"{loss}: noticed", [noticed for noticed, _ in ours], PEER, theirs, Goal("wall", 3.0)))
+        rows.append(Row(f"{loss}: main agent gone", [gone for _, gone in ours], PEER, theirs))
+    return rows
+
+
+BENCHMARK = Benchmark("node_loss", measure, 3, lambda options: {**jobs.versions(options), **ssh.version(), "bound": f"{BOUND:g} s"})
+
+if __name__ == "__main__":
+    sys.exit(run(BENCHMARK))
