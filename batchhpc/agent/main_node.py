@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import os
 import shutil
-import signal
 import socket
 import sys
 from collections.abc import Iterable
@@ -19,7 +18,6 @@ from batchhpc.agent import contract, launch, node_socket
 from batchhpc.agent.network import interface_of
 from batchhpc.agent.node import Node, settle
 from batchhpc.agent.outcome import Outcome, RankExit
-from batchhpc.agent.processes import send_signal
 from batchhpc.agent.rendezvous import (
     FAILURE_GRACE,
     Action,
@@ -47,7 +45,6 @@ from batchhpc.agent.settings import Settings
 from batchhpc.agent.transport import Heartbeat, Link, how_closed, listen
 from batchhpc.errors import InfrastructureFailure, Misconfigured
 
-_TERM_GRACE = 0.2  # seconds from SIGTERM to SIGKILL of mpirun: a longer wait only delays the retry
 _VERSION_TIME = 30.0  # seconds for `mpirun --version`, on a file system that may be cold
 _FAREWELL_TIME = 1.0  # seconds in which the children hear that it is over, and leave
 
@@ -63,7 +60,6 @@ class MainNode(Node):
         self._links: dict[int, Link] = {}
         self._heartbeat = Heartbeat(settings.lost_after, self._silent)
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
-        self._mpirun: int | None = None
         self._server: asyncio.Server | None = None
         self._hosts: dict[str, int] = {}  # address -> node
         self._commands: dict[int, tuple[int, node_socket.Peer, asyncio.Future[int]]] = {}
@@ -211,7 +207,7 @@ class MainNode(Node):
             "launching", launcher=mpi, ranks=plan.ranks, hosts=_shown(list(self._hosts)), fabric=fabric, command=" ".join(argv)
         )
         env = {**self.environ, **launch.variables(mpi, plan, self.environ)}
-        self._mpirun = self.processes.start(argv, env, self._launcher_exited)
+        self.processes.start(argv, env, lambda code: self._feed(LauncherExited(code)))
 
     def _plan(self, path: str, members: tuple[Member, ...], own: str) -> launch.Plan:
         try:
@@ -269,16 +265,9 @@ class MainNode(Node):
             self._feed(LauncherExited(0))  # without a launcher, the last rank's end is the launcher's
 
     async def _kill(self) -> None:
-        if self._mpirun:
-            send_signal(self._mpirun, signal.SIGTERM)
-            await asyncio.sleep(_TERM_GRACE)
         await self.processes.kill_all()
         if self._mpi is None:
             self._feed(LauncherExited(0))
-
-    def _launcher_exited(self, code: int) -> None:
-        self._mpirun = None
-        self._feed(LauncherExited(code))
 
     def _broadcast(self, message: Message) -> None:
         for link in self._links.values():

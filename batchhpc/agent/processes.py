@@ -17,7 +17,9 @@ from pathlib import Path
 
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_KILL_ROUNDS, _KILL_PAUSE = 40, 0.05  # a killed process that still runs after 2 s hangs in the kernel
+_TERM_GRACE = 0.2  # seconds between SIGTERM and SIGKILL: MPI daemons remove their files; more would delay the retry
+_KILL_TIME = 2.0  # seconds; a killed process that still runs then hangs in the kernel
+_PAUSE = 0.02  # seconds between two looks
 
 
 def exit_code(status: int) -> int:
@@ -86,17 +88,18 @@ class Processes:
         return found
 
     async def kill_all(self) -> int:
-        """Kills everything below the agent and waits until it is gone, at most 2 s; gives how many there were."""
-        killed: set[int] = set()
-        for _ in range(_KILL_ROUNDS):
-            alive = self.below([os.getpid()])
-            if not alive:
+        """Ends everything below the agent, by SIGTERM and soon SIGKILL, and waits until it is gone; gives how many there were."""
+        ended: set[int] = set()
+        start = asyncio.get_running_loop().time()
+        while alive := set(self.below([os.getpid()])):
+            waited = asyncio.get_running_loop().time() - start
+            if waited > _KILL_TIME:
                 break
-            for pid in alive:
-                send_signal(pid, signal.SIGKILL)
-            killed.update(alive)
-            await asyncio.sleep(_KILL_PAUSE)
-        return len(killed)
+            for pid in alive if waited > _TERM_GRACE else alive - ended:
+                send_signal(pid, signal.SIGKILL if waited > _TERM_GRACE else signal.SIGTERM)
+            ended |= alive
+            await asyncio.sleep(_PAUSE)
+        return len(ended)
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):

@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import random
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +14,14 @@ from batchhpc.agent import contract
 from batchhpc.errors import Unavailable
 from batchhpc.local import processes
 from batchhpc.local.metadata import MetadataService
+from batchhpc.local.shared_memory import remove_leftovers
 
 
 class LoopbackNetwork:
     """A free block of 127/8: node k has the address k + 1 of it, the metadata service has address 0."""
 
     def __init__(self, nodes: int) -> None:
+        self._since = time.time()
         self._base = _free_block(nodes)
         self._metadata = MetadataService(str(self._base))
 
@@ -48,6 +51,7 @@ class LoopbackNetwork:
 
     def close(self) -> None:
         self._metadata.close()
+        remove_leftovers(self._since)
 
 
 def _free_block(nodes: int) -> ipaddress.IPv4Address:

@@ -42,8 +42,12 @@ def main() -> None:
         say(f"{WORDS[0]}={os.environ.get(WORDS[0])}")
     elif VERB == "exit" and COMM.rank == LAST:
         os._exit(int(WORDS[0]))
-    elif VERB == "killed" and COMM.rank == LAST:
-        os.kill(os.getpid(), signal.SIGKILL)
+    elif VERB == "killed":
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            if "/dev/shm/" in line:
+                say(f"segment {line.split()[5]}")
+        COMM.Barrier()
+        os.kill(os.getpid(), signal.SIGKILL) if COMM.rank == LAST else hang()
     elif VERB == "first-attempt-hangs" and attempt != "1":
         say(f"leftovers: {sorted(path.name for path in Path(WORDS[0]).iterdir())}")
     elif VERB == "checkpoint":

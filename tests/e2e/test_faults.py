@@ -4,6 +4,7 @@ For each: exit code, state, attempt count, a message that names the node, and no
 """
 
 import json
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ def submitted(tmp_path, job, *faults, change=None, **options):
 
 
 def run(tmp_path, job, *faults, **options):
-    """Runs a job to its end; gives its status and all its output."""
+    """Runs a job to its end; gives its status and all its output. No process of it is left."""
     with submitted(tmp_path, job, *faults, **options) as submission:
         status = submission.wait(90)
         text = "\n".join(line.text for line in submission.logs())
@@ -88,6 +89,15 @@ def test_a_killed_rank_ends_the_job_as_a_shell_would_say_it(tmp_path):
     status, text = run(tmp_path, spec("killed", attempts=3))
     assert end(status) == (JobState.FAILED, 137, 1)
     assert "rank 2 on node 2 ended with 137 (signal 9)" in text
+
+
+def test_killed_ranks_leave_no_shared_memory(tmp_path):
+    """The segments that ranks had mapped when they were killed are gone with the job."""
+    status, text = run(tmp_path, spec("killed", ranks_per_node=2))
+    assert status.exit_code == 137
+    segments = set(re.findall(r"segment (/dev/shm/\S+)", text))
+    assert segments
+    assert [path for path in segments if Path(path).exists()] == []
 
 
 def test_a_killed_node_is_named_and_the_job_is_tried_again(tmp_path):

@@ -1,0 +1,45 @@
+"""Shared memory that killed ranks leave behind.
+
+A container has its own ``/dev/shm``, which goes with it; loopback nodes share this machine's, and an MPI rank that is killed
+cannot remove its segments: 2 MB each with MPICH.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+DIRECTORY = Path("/dev/shm")  # noqa: S108 - it is what this is about
+PREFIXES = ("mpich_shm_", "vader_segment.", "sm_segment.", "Intel_MPI_")
+"""How MPICH, Open MPI 4 and 5 and Intel MPI name their segments."""
+
+
+def remove_leftovers(since: float) -> None:
+    """Removes this user's MPI segments that came after a moment (Unix seconds) and that no process uses."""
+    left = [path for path in DIRECTORY.glob("*") if path.name.startswith(PREFIXES) and _ours(path, since)]
+    if not left:
+        return
+    used = _used()
+    for path in left:
+        if str(path) not in used:
+            path.unlink(missing_ok=True)
+
+
+def _ours(path: Path, since: float) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return status.st_uid == os.getuid() and status.st_ctime >= since
+
+
+def _used() -> set[str]:
+    """Segments that a process has mapped."""
+    used: set[str] = set()
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+                maps = (process / "maps").read_text(errors="replace")
+                used.update(line.split(None, 5)[5] for line in maps.splitlines() if f" {DIRECTORY}/" in line)
+    return used
