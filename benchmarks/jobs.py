@@ -19,7 +19,7 @@ from batchhpc.agent import launch
 from batchhpc.agent.network import interface_of
 from batchhpc.jobs import Job
 from batchhpc.spec import Environment
-from benchmarks.measure import Options
+from benchmarks.measure import Missing, Options
 
 PROGRAM = Path(__file__).parent / "programs" / "hello.py"
 LONGEST = 60.0  # seconds that any run may take
@@ -41,13 +41,13 @@ class Mpi:
         """The one that was asked for.
 
         Raises:
-            SystemExit: there is none.
+            Missing: there is none.
         """
         directory = options.mpi or Path(sys.executable).parent
         path = os.pathsep.join([str(directory), os.environ.get("PATH", os.defpath)])
         mpirun, python = shutil.which("mpirun", path=path), shutil.which("python3", path=path)
         if not mpirun or not python:
-            raise SystemExit("this benchmark needs an MPI: pip install 'batchhpc[local]', or --mpi DIRECTORY of another")
+            raise Missing("needs an MPI: pip install 'batchhpc[local]', or --mpi DIRECTORY of another")
         said = subprocess.run([mpirun, "--version"], capture_output=True, text=True, check=False, timeout=LONGEST).stdout
         number = re.search(r"\d+\.\d+(\.\d+)?", said)
         return cls(launch.recognise(said, "auto"), number.group() if number else "unknown", mpirun, python, path)
@@ -63,7 +63,7 @@ class Mpi:
         return {**os.environ, "PATH": self.path, **launch.variables(self.kind, plan, os.environ)}
 
     def argv(self, hosts: Sequence[str], ranks: int, rsh: Path | None, directory: Path, seconds: float) -> list[str]:
-        """mpirun with the very flags that the agent gives it, but with another program than the shim to reach the hosts.
+        """The command line of mpirun: the very flags that the agent gives it, but another program than the shim.
 
         Args:
             hosts: addresses.

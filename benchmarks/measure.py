@@ -29,9 +29,14 @@ import batchhpc
 from batchhpc.local.processes import below
 
 T = TypeVar("T")
+U = TypeVar("U")
 _END_TIME = 5.0  # seconds
 _LIBC, _SET_CHILD_SUBREAPER = ctypes.CDLL(None), 36
 _TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Missing(Exception):
+    """What a benchmark needs and this machine does not have; says how to get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +95,10 @@ class Benchmark:
 
 def middle(samples: Sequence[Sample], of: Literal["wall", "cpu"]) -> float:
     """The median."""
-    return statistics.median(getattr(sample, of) for sample in samples)
+    return statistics.median(sample.wall if of == "wall" else sample.cpu for sample in samples)
 
 
-def alternate(ours: Callable[[], T], theirs: Callable[[], T], repeats: int) -> tuple[list[T], list[T]]:
+def alternate(ours: Callable[[], T], theirs: Callable[[], U], repeats: int) -> tuple[list[T], list[U]]:
     """A B A B ...: whatever else the machine does meanwhile meets both."""
     pairs = [(_alone(ours), _alone(theirs)) for _ in range(repeats)]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -119,17 +124,32 @@ def _alone(work: Callable[[], T]) -> T:
 def cpu_of(pid: int) -> float:
     """CPU seconds of a process and of the ended children it has waited for."""
     try:
-        tasks = [int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        tasks = sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+        fields = _stat(pid)
     except (OSError, IndexError):
         return 0.0
-    return sum(tasks) / 1e9 + (int(fields[13]) + int(fields[14])) / _TICKS
+    ticks = [int(text) / _TICKS for text in fields[11:15]]  # its own, finer among its tasks if none has ended; its children's
+    return max(tasks / 1e9, sum(ticks[:2])) + sum(ticks[2:])
 
 
 def cpu_of_all() -> float:
     """CPU seconds used so far by this process and everything it started; to about 0.01 s per process."""
     own = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own + sum(cpu_of(pid) for pid in below(os.getpid()))
+    children: dict[int, list[int]] = {}  # zombies too: nobody has taken their time yet
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            children.setdefault(int(_stat(int(path.name))[1]), []).append(int(path.name))
+    todo, found = [os.getpid()], 0.0
+    while todo:
+        next_ones = children.get(todo.pop(), [])
+        todo += next_ones
+        found += sum(map(cpu_of, next_ones))
+    return own + found
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on; the name before it may hold blanks and brackets."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
 
 
 def timed(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: float = 60.0) -> Sample:
@@ -145,7 +165,7 @@ def timed(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: fl
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A directory for one measurement; its path is short, for sockets live there."""
-    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp", ignore_cleanup_errors=True) as directory:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp", ignore_cleanup_errors=True) as directory:
         yield Path(directory)
 
 
@@ -157,7 +177,11 @@ def run(benchmark: Benchmark) -> int:
     parser.add_argument("--json", action="store_true", help="for programs: every sample")
     args = parser.parse_args()
     options = Options(args.repeats, args.mpi)
-    print(as_json(benchmark, options) if args.json else as_text(benchmark, options), flush=True)
+    try:
+        print(json.dumps(as_data(benchmark, options), indent=2) if args.json else as_text(benchmark, options))
+    except Missing as missing:
+        print(f"benchmarks.{benchmark.name} {missing}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -172,7 +196,7 @@ def as_text(benchmark: Benchmark, options: Options) -> str:
     return f"## {benchmark.name}\n\n{told}; median (min..max)\n\n{table}\n"
 
 
-def as_json(benchmark: Benchmark, options: Options) -> str:
+def as_data(benchmark: Benchmark, options: Options) -> dict[str, Any]:
     """Measures; a time that was beyond its bound, or not taken, is null."""
     facts = about(benchmark, options)
     rows = [
@@ -185,7 +209,7 @@ def as_json(benchmark: Benchmark, options: Options) -> str:
         }
         for row in benchmark.run(options)
     ]
-    return json.dumps({"benchmark": benchmark.name, "about": facts, "rows": rows}, indent=2)
+    return {"benchmark": benchmark.name, "about": facts, "rows": rows}
 
 
 def about(benchmark: Benchmark, options: Options) -> dict[str, str]:

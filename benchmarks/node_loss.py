@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -15,47 +17,53 @@ from batchhpc.agent.contract import parse_event_line
 from batchhpc.local.processes import below, end_tree
 from benchmarks import jobs, ssh
 from benchmarks.jobs import Mpi
-from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, cpu_of_all, run, scratch
+from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, run, scratch
 
 NODES, LOST = 4, 2
+BEAT = 0.5  # seconds between two heartbeats of the agents
 STAY = 50.0  # seconds that ranks sleep: longer than any loss takes to be noticed
+GOAL = Goal("wall", 3.0)
 BOUND = 20.0  # seconds after which the peer counts as not having noticed
 LOSSES = {"killed": signal.SIGKILL, "frozen": signal.SIGSTOP}
 PEER = "mpirun over sshd" if ssh.available() else "mpirun over a stand-in for ssh"
 
 
-def strike(root: int, number: signal.Signals) -> tuple[float, float]:
-    """Sends a signal to all of a node, from the top, so that nothing is left to report the rest; gives when, and CPU time."""
-    cpu, start = cpu_of_all(), time.time()
+def strike(root: int, number: signal.Signals) -> float:
+    """Sends a signal to all of a node, from the top, so that nothing is left to report the rest; gives when."""
+    time.sleep(random.uniform(0, BEAT))  # noqa: S311 - anywhere between two heartbeats
+    start = time.time()
     for pid in [root, *below(root)]:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-    return start, cpu
+    return start
 
 
 def with_agents(mpi: Mpi, number: signal.Signals) -> tuple[Sample, Sample]:
     """Until the main agent says `node_lost`, and until it has exited."""
     agent = ranks = 0
     text = []
-    noticed: Sample | None = None
+    noticed: float | None = None
     with scratch() as directory, jobs.submitted(mpi, NODES, STAY, directory) as job:
-        start = cpu = 0.0
+        start = 0.0
         for line in job.logs(follow=True):
             text.append(line.text)
             event = parse_event_line(line.text) or {"event": ""}
             if event["event"] == "agent_started" and line.node == LOST:
                 agent = int(event["pid"])
             elif event["event"] == "node_lost" and line.node == 0:
-                noticed = Sample(jobs.stamp_of(line.text) - start, cpu_of_all() - cpu)
-            elif event["event"] == "finished" and line.node == 0:
-                used = cpu_of_all() - cpu
+                noticed = jobs.stamp_of(line.text) - start
             ranks += len(jobs.passed(line.text))
             if ranks == NODES and not start:
-                start, cpu = strike(agent, number)
+                start = strike(agent, number)
         ended = job.wait(jobs.LONGEST).nodes[0].stopped_at
-    if not noticed or not ended:
+    if noticed is None or ended is None:
         raise RuntimeError("\n".join(["the job ended without noticing the lost node:", *text]))
-    return noticed, Sample(ended - start, used)
+    return waited(noticed), waited(ended - start)
+
+
+def waited(wall: float) -> Sample:
+    """Time in which nearly nothing is computed: CPU time would be below what the kernel tells of it."""
+    return Sample(wall, math.nan)
 
 
 def without_agents(mpi: Mpi, number: signal.Signals) -> Sample:
@@ -74,11 +82,10 @@ def without_agents(mpi: Mpi, number: signal.Signals) -> Sample:
                         ranks += len(jobs.passed(line))
                 if ranks < NODES:
                     raise RuntimeError(f"mpirun ended early: {(directory / 'errors').read_text()}")
-                start, cpu = strike(there.root(LOST), number)
+                start = strike(there.root(LOST), number)
                 with suppress(subprocess.TimeoutExpired):
                     mpirun.wait(BOUND)
-                wall = time.time() - start if mpirun.returncode is not None else math.inf
-                return Sample(wall, cpu_of_all() - cpu)
+                return waited(time.time() - start if mpirun.returncode is not None else math.inf)
             finally:
                 end_tree(mpirun.pid)
 
@@ -87,9 +94,10 @@ def measure(options: Options) -> list[Row]:
     mpi = Mpi.find(options)
     rows = []
     for loss, number in LOSSES.items():
-        ours, theirs = alternate(partial(with_agents, mpi, number), partial(without_agents, mpi, number), options.repeats)
-        rows.append(Row(f"{loss}: noticed", [noticed for noticed, _ in ours], PEER, theirs, Goal("wall", 3.0)))
-        rows.append(Row(f"{loss}: main agent gone", [gone for _, gone in ours], PEER, theirs))
+        ours: Callable[[], tuple[Sample, Sample]] = partial(with_agents, mpi, number)
+        samples, theirs = alternate(ours, partial(without_agents, mpi, number), options.repeats)
+        rows.append(Row(f"{loss}: noticed", [noticed for noticed, _ in samples], PEER, theirs, GOAL))
+        rows.append(Row(f"{loss}: main agent gone", [gone for _, gone in samples], PEER, theirs, GOAL))
     return rows
 
 

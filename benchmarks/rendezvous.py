@@ -81,7 +81,7 @@ async def _join(main: int, hosts: list[str], log: Path) -> tuple[Sample, Sample]
     cpu, start = cpu_of_all(), time.time()
     async with asyncio.timeout(LONGEST):
         await asyncio.gather(*(child(node) for node in range(1, len(hosts))))
-        while not (line := line_with(log, "event=launching")):
+        while not (line := line_with(log, "event=launching")):  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)
     joined = Sample(stamp_of(line) - start, cpu_of_all() - cpu)
     beating = asyncio.create_task(heartbeat.run())

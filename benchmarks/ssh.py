@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchhpc.local.processes import end_tree
+from benchmarks.measure import Missing
 
 NEEDED = "needs a real sshd to compare with: apt-get install -y --no-install-recommends openssh-server openssh-client"
+# A home without the start-up files of the user's shell, which may take longer than all the rest.
 _SSHD = """\
 ListenAddress {address}:{port}
 HostKey {key}
@@ -30,7 +32,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 UseDNS no
 LogLevel ERROR
-SetEnv TMPDIR={temporary}
+SetEnv TMPDIR={temporary} HOME={temporary}
 """
 _SSH = """\
 Host *
@@ -96,11 +98,12 @@ def ssh_nodes(count: int, directory: Path) -> Iterator[Nodes]:
     """Starts the daemons; ends them, and all below them.
 
     Raises:
-        SystemExit: there is no sshd here, or it does not start.
+        Missing: there is no sshd here.
+        RuntimeError: it does not start.
     """
     sshd = _sshd()
     if not sshd or not available():
-        raise SystemExit(f"this benchmark {NEEDED}")
+        raise Missing(NEEDED)
     nodes = Nodes(addresses(count), directory)
     user_key, known_hosts, config = directory / "user", directory / "known_hosts", directory / "ssh_config"
     _make_key(user_key)
@@ -168,7 +171,7 @@ def _wait_for(end: tuple[str, int]) -> None:
             socket.create_connection(end, timeout=1.0).close()
         except OSError as error:
             if time.monotonic() > deadline:
-                raise SystemExit(f"sshd does not answer on {end[0]}: {error}") from error
+                raise RuntimeError(f"sshd does not answer on {end[0]}: {error}") from error
             time.sleep(0.02)
         else:
             return
