@@ -215,11 +215,13 @@ def as_data(benchmark: Benchmark, options: Options) -> dict[str, Any]:
 def about(benchmark: Benchmark, options: Options) -> dict[str, str]:
     """Machine, versions, repeats."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    commit = ""
+    with suppress(FileNotFoundError):  # no git here
+        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "commit": commit,
+        "commit": commit or "unknown",
         "machine": f"{len(os.sched_getaffinity(0))} cores of {models[0] if models else platform.machine()}",
         "load": f"{os.getloadavg()[0]:.1f}",
         "Python": platform.python_version(),
