@@ -20,7 +20,8 @@ from pydantic.fields import FieldInfo
 
 import batchhpc.spec
 from batchhpc import errors
-from batchhpc.agent import contract
+from batchhpc.agent import contract, rendezvous
+from batchhpc.agent.rendezvous import Leader, Phase
 from batchhpc.cli import arguments
 from batchhpc.compiler.rules import ELSEWHERE, RULES
 from batchhpc.spec.quantities import Duration, Memory
@@ -201,7 +202,28 @@ def agent() -> str:
     example = contract.event_line(1767323045.123, 2, "child_joined", child=3, missing=1)
     parts.append(f"Each is one line on standard output: `{example}`\n")
     parts.append(table(("event", "what"), [(code(name), text) for name, text in contract.EVENTS.items()]))
-    return "\n".join(parts)
+    return "\n".join(parts) + _phases()
+
+
+def _phases() -> str:
+    """The main node's state machine, from its own table of transitions."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for (phase, event), (_, leads_to) in Leader.TRANSITIONS.items():
+        for following in leads_to:
+            labels.setdefault((phase, following), []).append(event.replace("TimerFired:", "timer "))
+    arrows = [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in labels.items()]
+    return f"""
+## The main node's phases
+
+{(rendezvous.__doc__ or "").strip()}
+
+```mermaid
+stateDiagram-v2
+    [*] --> {Phase.ASSEMBLING}
+{chr(10).join(arrows)}
+    {Phase.ENDED} --> [*]
+```
+"""
 
 
 def rules() -> str:

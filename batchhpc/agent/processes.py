@@ -112,7 +112,11 @@ class Processes:
 
 
 def listens_to(pid: int, number: signal.Signals) -> bool:
-    """Whether a process handles a signal or keeps it blocked for a thread that waits for it; else it would die of it."""
+    """Whether a process handles a signal or keeps it blocked for a thread that waits for it; else it would die of it.
+
+    MPICH handles SIGUSR1 itself, so that there every rank counts: better to wait for one that does not listen than to end
+    one that is saving its work.
+    """
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -2,7 +2,7 @@
 
 Events go in, actions come out. What leads where stands in `TRANSITIONS`, from which the diagram in
 docs/reference/agent.md is drawn; an event that has no row in the present phase changes nothing. Waiting is an action
-too: `StartTimer` asks for a `TimerFired` later, and every phase but the last has a timer, so the machine always ends.
+too: `StartTimer` asks for a `TimerFired` later. Every phase has its timer but RUNNING, which the job's time limit ends.
 
     ASSEMBLING   nodes join; until all are here, or the deadline passes
     RUNNING      mpirun runs; until it ends, a rank fails, a node is lost, or the job is told to stop

@@ -144,7 +144,9 @@ def follow(runner: LocalRunner, job: Job, view: View) -> tuple[bool, dict[int, s
             if interrupted:
                 raise
             interrupted = True
-            view.note("stopping the job; once more to leave at once")
+            view.note(
+                "stopping the job: ranks get the time they need to save their work, at most the grace; once more to leave at once"
+            )
             job.terminate("interrupted")
     if show.error:
         raise show.error

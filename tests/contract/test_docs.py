@@ -1,0 +1,93 @@
+"""What the documents tell a user to type works, and what is generated is up to date."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from batchhpc import CompiledJob, JobSpec, LocalRunner, compile_job
+from batchhpc.cli import arguments
+from batchhpc.errors import InvalidSpec
+from batchhpc.local import Fault
+
+PAGES = [Path("README.md"), Path("docs/tutorial.md"), Path("examples/genomics/README.md"), Path("CONTRIBUTING.md")]
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+COMMANDS = sorted(
+    {
+        line.removeprefix("$ ").strip()
+        for page in PAGES
+        for block in blocks(page, "(?:console)?")
+        for line in block.splitlines()
+        if line.removeprefix("$ ").startswith(("batchhpc ", "make"))
+    }
+)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("batchhpc")])
+def test_every_command_of_the_documents_is_one(command):
+    """The command line understands each batchhpc command that a page shows, faults included."""
+    args = arguments.parse(shlex.split(command, comments=True)[1:])
+    for fault in getattr(args, "fault", []):
+        Fault.parse(fault)
+
+
+def test_every_make_target_of_the_documents_exists():
+    """Each `make X` of a page is a target, and each target says what it does."""
+    listed = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
+    targets = set(re.findall(r"^  make (\w+) +\S", listed, re.MULTILINE))
+    named = {word for page in PAGES for word in re.findall(r"[`$] ?make (\w+)", page.read_text())}
+    assert named
+    assert named <= targets
+
+
+def test_the_script_of_the_readme_is_the_main_job(monkeypatch):
+    """README's Python script compiles to the very documents that its YAML file compiles to."""
+    seen = []
+
+    class Submitted:
+        state = exit_code = None
+
+        def wait(self):
+            return self
+
+    def submit(_, compiled: CompiledJob):
+        seen.append(compiled)
+        return Submitted()
+
+    monkeypatch.setattr(LocalRunner, "submit", submit)
+    (script,) = blocks(Path("README.md"), "python")
+    exec(script, {})  # noqa: S102 - the page's own words
+    expected = compile_job(JobSpec.from_yaml(Path("examples/genomics/kmers.yaml").read_text()))
+    assert [compiled.to_json() for compiled in seen] == [expected.to_json()]
+
+
+def test_the_specs_of_the_tutorial_are_what_it_says_of_them():
+    """Its broken spec breaks, by rule, and its sound one compiles to a multi-node job."""
+    broken, sound = blocks(Path("docs/tutorial.md"), "yaml")
+    with pytest.raises(InvalidSpec):
+        JobSpec.from_yaml(broken)
+    with pytest.raises(InvalidSpec, match="R9"):
+        compile_job(JobSpec.from_yaml(broken.replace("too much", "too-much")))
+    assert compile_job(JobSpec.from_yaml(sound)).shape == "multinode"
+
+
+def test_the_generated_pages_are_up_to_date():
+    """docs/reference says what the code says; `make docs` writes it anew."""
+    done = subprocess.run([sys.executable, "docs/generate.py", "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", [*PAGES, Path("docs/architecture.md")])
+def test_every_link_leads_somewhere(page):
+    """No page links to a file that is not there."""
+    for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if not link.startswith("http"):
+            assert (page.parent / link).exists(), link
