@@ -1,31 +1,24 @@
-"""What every benchmark shares: measuring in alternation, CPU time of all processes, and the report.
+"""What every benchmark shares: what a row of a report is, measuring in turns, and CPU time of all processes.
 
 A benchmark gives rows; a row holds this project's samples and a named peer's, of the same work, taken in turns in one run.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
-import json
-import math
 import os
-import platform
 import resource
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-import batchhpc
 from batchhpc.local.processes import below
 
 T = TypeVar("T")
@@ -167,90 +160,3 @@ def scratch() -> Iterator[Path]:
     """A directory for one measurement; its path is short, for sockets live there."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp", ignore_cleanup_errors=True) as directory:
         yield Path(directory)
-
-
-def run(benchmark: Benchmark) -> int:
-    """The command line of one benchmark."""
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{benchmark.name}")
-    parser.add_argument("--repeats", type=int, default=benchmark.repeats, help="of each side; default %(default)s")
-    parser.add_argument("--mpi", type=Path, help="directory with another mpirun and a python3 that has mpi4py")
-    parser.add_argument("--json", action="store_true", help="for programs: every sample")
-    args = parser.parse_args()
-    options = Options(args.repeats, args.mpi)
-    try:
-        print(json.dumps(as_data(benchmark, options), indent=2) if args.json else as_text(benchmark, options))
-    except Missing as missing:
-        print(f"benchmarks.{benchmark.name} {missing}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def as_text(benchmark: Benchmark, options: Options) -> str:
-    """Measures; gives a table in Markdown, with what it was measured on."""
-    facts = about(benchmark, options)
-    rows = benchmark.run(options)
-    head = ["work", "batchhpc: wall s", "cpu s", "peer", "peer: wall s", "cpu s", "ratio wall", "ratio cpu", "goal: measured"]
-    lines = [head, ["---"] * len(head), *map(_cells, rows)]
-    table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-    told = "; ".join(f"{name} {value}" for name, value in facts.items())
-    return f"## {benchmark.name}\n\n{told}; median (min..max)\n\n{table}\n"
-
-
-def as_data(benchmark: Benchmark, options: Options) -> dict[str, Any]:
-    """Measures; a time that was beyond its bound, or not taken, is null."""
-    facts = about(benchmark, options)
-    rows = [
-        {
-            "work": row.work,
-            "ours": [_numbers(sample) for sample in row.ours],
-            "peer": row.peer,
-            "theirs": [_numbers(sample) for sample in row.theirs],
-            "goal": row.goal and {"of": row.goal.of, "limit": row.goal.limit, "measured": row.figure},
-        }
-        for row in benchmark.run(options)
-    ]
-    return {"benchmark": benchmark.name, "about": facts, "rows": rows}
-
-
-def about(benchmark: Benchmark, options: Options) -> dict[str, str]:
-    """Machine, versions, repeats."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    commit = ""
-    with suppress(FileNotFoundError):  # no git here
-        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    return {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "commit": commit or "unknown",
-        "machine": f"{len(os.sched_getaffinity(0))} cores of {models[0] if models else platform.machine()}",
-        "load": f"{os.getloadavg()[0]:.1f}",
-        "Python": platform.python_version(),
-        "batchhpc": batchhpc.__version__,
-        **benchmark.versions(options),
-        "repeats": str(options.repeats),
-    }
-
-
-def _cells(row: Row) -> list[str]:
-    ratios = []
-    for of in ("wall", "cpu"):
-        ours, theirs = middle(row.ours, of), middle(row.theirs, of)
-        ratios.append(f"{ours / theirs:.2f}" if theirs and math.isfinite(ours) and math.isfinite(theirs) else "-")
-    goal = f"< {row.goal.limit:g} s {row.goal.of}: {row.figure:.3f}" if row.goal else ""
-    return [row.work, *_times(row.ours), row.peer, *_times(row.theirs), *ratios, goal]
-
-
-def _times(samples: Sequence[Sample]) -> list[str]:
-    return [_spread([sample.wall for sample in samples]), _spread([sample.cpu for sample in samples])]
-
-
-def _spread(values: Sequence[float]) -> str:
-    if any(map(math.isnan, values)):
-        return "-"
-    if all(map(math.isinf, values)):
-        return "not within the bound"
-    return f"{statistics.median(values):.3f} ({min(values):.3f}..{max(values):.3f})"
-
-
-def _numbers(sample: Sample) -> dict[str, Any]:
-    return {name: value if math.isfinite(value) else None for name, value in (("wall", sample.wall), ("cpu", sample.cpu))}

@@ -10,7 +10,8 @@ from functools import partial
 from batchhpc.agent.contract import parse_event_line
 from benchmarks import jobs, ssh
 from benchmarks.jobs import Mpi
-from benchmarks.measure import Benchmark, Options, Row, Sample, alternate, cpu_of_all, run, scratch
+from benchmarks.measure import Benchmark, Options, Row, Sample, alternate, cpu_of_all, scratch
+from benchmarks.report import run
 
 NODES = (2, 4, 8)
 STAY = 0.7  # seconds that ranks sleep after the barrier, so that all are there when CPU time is read

@@ -17,7 +17,8 @@ from batchhpc.agent.contract import parse_event_line
 from batchhpc.local.processes import below, end_tree
 from benchmarks import jobs, ssh
 from benchmarks.jobs import Mpi
-from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, run, scratch
+from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, scratch
+from benchmarks.report import run
 
 NODES, LOST = 4, 2
 BEAT = 0.5  # seconds between two heartbeats of the agents

@@ -23,7 +23,8 @@ from batchhpc.agent.session import ChildSession, job_key
 from batchhpc.agent.transport import BEATS, Heartbeat, connect
 from batchhpc.local.processes import end_tree
 from benchmarks.jobs import stamp_of
-from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, cpu_of, cpu_of_all, run, scratch
+from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, cpu_of, cpu_of_all, scratch
+from benchmarks.report import run
 from benchmarks.ssh import addresses
 
 CHILDREN = (64, 256, 1000)

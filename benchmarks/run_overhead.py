@@ -9,7 +9,8 @@ from pathlib import Path
 
 from benchmarks import jobs
 from benchmarks.jobs import Mpi
-from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, run, scratch, timed
+from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, scratch, timed
+from benchmarks.report import run
 
 SHAPES = ((1, 2), (4, 1))  # nodes, ranks on each
 

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import batchhpc
-from benchmarks.measure import Benchmark, Goal, Options, Row, alternate, run, timed
+from benchmarks.measure import Benchmark, Goal, Options, Row, alternate, timed
+from benchmarks.report import run
 
 ROOT = Path(batchhpc.__file__).parent.parent
 PYTHON = sys.executable
