@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
+from ruamel.yaml import YAML
 
 from batchhpc import CompiledJob, JobSpec, LocalRunner, compile_job
 from batchhpc.cli import arguments
@@ -77,6 +79,12 @@ def test_the_specs_of_the_tutorial_are_what_it_says_of_them():
     with pytest.raises(InvalidSpec, match="R9"):
         compile_job(JobSpec.from_yaml(broken.replace("too much", "too-much")))
     assert compile_job(JobSpec.from_yaml(sound)).shape == "multinode"
+
+
+@pytest.mark.parametrize("path", sorted(Path("examples").glob("*/*.yaml")), ids=str)
+def test_editors_accept_the_examples(path):
+    """The JSON schema accepts each example's spec as it is written."""
+    jsonschema.validate(YAML(typ="safe", pure=True).load(path.read_text()), JobSpec.json_schema())
 
 
 def test_the_generated_pages_are_up_to_date():

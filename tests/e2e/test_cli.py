@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import local_jobs
+
 BATCHHPC = str(Path(sys.executable).with_name("batchhpc"))
 HELLO = """
 name: hello
@@ -99,6 +101,56 @@ def test_ctrl_c_gives_the_ranks_time_to_save_their_work(job, tmp_path):
     assert "hello FAILED" in text
     assert (tmp_path / "checkpoint-1").exists()
     assert "Traceback" not in text
+
+
+STUBBORN = "trap '' TERM; echo pid $$; while :; do echo tick; sleep 0.1; done"
+
+
+def gone(pids):
+    """Whether none of these processes runs any more; a moment is given to whoever buries them."""
+    local_jobs.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    return True
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_leaves_nothing(job):
+    """A program that ignores its end is killed on every node by the second Ctrl-C: exit code 130, no process left."""
+    path, *state = job("none")
+    Path(path).write_text(Path(path).read_text() + "launcher: none\n")
+    process = subprocess.Popen(
+        [BATCHHPC, "run", path, *state, "--", "sh", "-c", STUBBORN], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout
+    pids, text = [], ""
+    for line in process.stdout:
+        text += line
+        if "] pid " in line:
+            pids.append(int(line.split()[-1]))
+            if len(pids) == 2:
+                process.send_signal(signal.SIGINT)
+        elif "stopping the job" in line:
+            process.send_signal(signal.SIGINT)
+    process.stdout.close()
+    assert process.wait(30) == 130
+    assert len(pids) == 2
+    assert gone(pids)
+    assert "Traceback" not in text
+
+
+def test_a_job_whose_output_nobody_reads_is_ended(job):
+    """`batchhpc run ... | head` ends the job, with 141 as a shell would say, and without a word."""
+    path, *state = job("none", nodes=1)
+    process = subprocess.Popen(
+        [BATCHHPC, "run", path, *state, "--", "sh", "-c", STUBBORN.replace("trap '' TERM; ", "")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stderr
+    pid = next(int(line.split()[-1]) for line in process.stdout if "] pid " in line)
+    process.stdout.close()
+    assert process.wait(60) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert gone([pid])
 
 
 def test_a_terminal_gets_a_live_view(job):
