@@ -124,7 +124,7 @@ class MainNode(Node):
             if message["type"] == "exit":
                 settle(exited, message["code"])
             else:
-                self.spawn(peer.send({"type": "output", "fd": message["fd"], "data": message["data"]}))
+                self.spawn(peer.send("output", str(message["fd"]), message["data"].encode("latin-1")))
 
     def _closed(self, link: Link, error: Exception | None) -> None:
         self._heartbeat.links.discard(link)
@@ -255,7 +255,7 @@ class MainNode(Node):
 
     async def _run_on_this_node(self, command: str, peer: node_socket.Peer) -> int:
         async def output(fd: int, data: bytes) -> None:
-            await peer.send({"type": "output", "fd": fd, "data": data.decode("latin-1")})
+            await peer.send("output", str(fd), data)
 
         return await self.run_here(command, output, lambda _: None)
 

@@ -159,20 +159,21 @@ class Node:
     async def _attend(self, peer: node_socket.Peer) -> None:
         """One process of this node: mpirun's shim, or a rank's wrapper."""
         message = await peer.receive()
-        if message and message["type"] == "run":
-            code = await self.run_elsewhere(message["host"], message["command"], peer)
-            await peer.send({"type": "exit", "code": code})
-        elif message and message["type"] == "rank":
-            await self._attend_rank(peer, message["rank"])
+        match message:
+            case ["run", host, command]:
+                await peer.send("exit", str(await self.run_elsewhere(host, command, peer)))
+            case ["rank", rank]:
+                await self._attend_rank(peer, int(rank))
 
     async def _attend_rank(self, peer: node_socket.Peer, rank: int) -> None:
-        await peer.send({"env": self.environ}, fds=(1, 2))
+        await peer.send("environment", *(f"{name}={value}" for name, value in self.environ.items()), fds=(1, 2))
         code: int | None = None
-        while (message := await peer.receive()) is not None:
-            if message["type"] == "started":
-                self.ranks.start(rank, message["pid"])
-            elif message["type"] == "exit":
-                code = message["code"]
+        while message := await peer.receive():
+            match message:
+                case ["started", pid]:
+                    self.ranks.start(rank, int(pid))
+                case ["exit", number]:
+                    code = int(number)
         self.ranks.end(rank, code)
 
     async def _watch_reclaim(self) -> None:

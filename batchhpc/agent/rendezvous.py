@@ -234,7 +234,7 @@ class Leader:
 
     def _join(self, event: Joined) -> list[Action]:
         node = event.member.node
-        if node not in self.missing:
+        if node in self.members or not 0 <= node < self._nodes:
             why = (
                 "is the main node"
                 if node == self._me.node
@@ -245,8 +245,9 @@ class Leader:
             return [TurnAway(node, f"node {node} {why}")]
         self.members[node] = event.member
         self._refused.pop(node, None)
-        joined = Log("child_joined", {"child": node, "address": event.member.address, "missing": len(self.missing)})
-        return [joined, *([] if self.missing else self._launch())]
+        missing = self._nodes - len(self.members)
+        joined = Log("child_joined", {"child": node, "address": event.member.address, "missing": missing})
+        return [joined, *([] if missing else self._launch())]
 
     def _too_late(self, event: Joined) -> list[Action]:
         return [TurnAway(event.member.node, f"the job is already {self.phase}")]
@@ -257,7 +258,7 @@ class Leader:
 
     def _leave_early(self, event: Left) -> list[Action]:
         self.members.pop(event.node, None)  # it may come back: the deadline decides
-        return [Log("node_lost", {"lost": event.node, "how": event.how, "missing": len(self.missing)})]
+        return [Log("node_lost", {"lost": event.node, "how": event.how, "missing": self._nodes - len(self.members)})]
 
     def _launch(self) -> list[Action]:
         self.phase = Phase.RUNNING

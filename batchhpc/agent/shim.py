@@ -2,12 +2,11 @@
 
     shim [options] HOST COMMAND...
 
-mpirun starts one of these per node on the main node. It hands host and command to the agent's Unix socket, writes what
-the command there writes, and ends with its exit code, or 255, as ssh does, if the node was lost. It runs up to 1,000
-times at once: hence a plain script that imports little and nothing of batchhpc.
+mpirun starts one of these per node on the main node. It hands host and command to the agent's Unix socket (`node_socket`),
+writes what the command there writes, and ends with its exit code, or 255, as ssh does, if the node was lost. It runs up to
+1,000 times at once: hence a plain script that imports little and nothing of batchhpc.
 """
 
-import json
 import os
 import socket
 import sys
@@ -20,19 +19,17 @@ def main() -> int:
     host, command = words[0].rpartition("@")[2], " ".join(words[1:])  # as ssh does: the remote shell splits again
     agent = socket.socket(socket.AF_UNIX)
     agent.connect(os.environ["BATCHHPC_AGENT_SOCKET"])
-    agent.sendall(json.dumps({"type": "run", "host": host, "command": command}).encode() + b"\n")
-    for line in agent.makefile("rb"):
-        message = json.loads(line)
-        if message["type"] == "output":
-            _write(message["fd"], message["data"].encode("latin-1"))
-        elif message["type"] == "exit":
-            return int(message["code"])
+    body = b"\0".join([b"run", host.encode(), os.fsencode(command)])
+    agent.sendall(len(body).to_bytes(4, "big") + body)
+    answers = agent.makefile("rb")
+    while head := answers.read(4):
+        kind, _, rest = answers.read(int.from_bytes(head, "big")).partition(b"\0")
+        if kind == b"exit":
+            return int(rest)
+        fd, _, data = rest.partition(b"\0")
+        while data:
+            data = data[os.write(int(fd), data) :]
     return 255
-
-
-def _write(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from batchhpc.agent.session import ChildSession, LeaderSession, Message, Session, SessionError, WrongSecret
 
-BEATS = 5  # heartbeats within the longest silence: one may be late, or two
+BEATS = 5  # quiet heartbeats in a row that make a silence
 HANDSHAKE_TIME = 10.0  # seconds in which a connection must prove itself
 
 
@@ -73,7 +73,7 @@ class Link(asyncio.Protocol):
             self._transport.write(self.session.seal(message))
 
     def beat(self) -> bool:
-        """Sends a heartbeat; False if the other side has been silent for `BEATS` beats.
+        """Sends a heartbeat; False if the other side was silent for more than `BEATS` beats.
 
         Silence is counted in beats, not in seconds: a machine that stalls does not take its own pause for its peers'.
         """
@@ -125,7 +125,7 @@ class Heartbeat:
 
     def __init__(self, lost_after: float, on_silent: Callable[[Link], None]) -> None:
         self.links: set[Link] = set()
-        self._interval = lost_after / BEATS
+        self._interval = lost_after / (BEATS + 1)
         self._on_silent = on_silent
 
     async def run(self) -> None:
