@@ -70,13 +70,15 @@ class InvalidSpec(BatchHpcError):
     Attributes:
         problems: all of them, errors and warnings, in document order.
         document: the name of the file or object, for the message.
+        rest: the spec without its wrong fields, in which further problems can be looked for; None if there is none.
     """
 
     exit_code = 2
 
-    def __init__(self, problems: Iterable[Problem], document: str = "") -> None:
+    def __init__(self, problems: Iterable[Problem], document: str = "", rest: object = None) -> None:
         self.problems = tuple(problems)
         self.document = document
+        self.rest = rest
         super().__init__("\n".join(problem.text(document) for problem in self.problems))
 
     def of(self, document: str) -> InvalidSpec:

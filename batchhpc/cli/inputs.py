@@ -39,8 +39,21 @@ def read_spec(kind: type[Spec], name: str) -> Spec:
 
 
 def read_job(args: argparse.Namespace) -> JobSpec:
-    """The job spec that the command line names."""
-    return read_spec(JobSpec, args.job)
+    """The job spec that the command line names.
+
+    Raises:
+        InvalidSpec: with what is wrong in its fields, and with the rules that the rest of it breaks.
+    """
+    try:
+        return read_spec(JobSpec, args.job)
+    except InvalidSpec as error:
+        if not isinstance(error.rest, JobSpec):
+            raise
+        try:
+            compile_job(error.rest, read_environment(args))
+        except InvalidSpec as more:
+            raise InvalidSpec([*error.problems, *more.problems], error.document) from error
+        raise
 
 
 def read_environment(args: argparse.Namespace) -> Environment:

@@ -88,7 +88,7 @@ def summary(status: JobStatus, logs: str, reasons: Mapping[int, str]) -> str:
         logs: where they are.
         reasons: of each attempt, why it ended in the words of the agent; AWS Batch's own say less.
     """
-    begin, end = status.started_at or status.created_at, status.stopped_at or status.created_at
+    begin, end = status.created_at, status.stopped_at or status.created_at  # all attempts, and what was between them
     head = f"{status.name} {status.state} after {end - begin:.1f} s, {counted(len(status.attempts), 'attempt')}"
     ends = [_end(attempt, reasons.get(number, "")) for number, attempt in enumerate(status.attempts, 1)]
     lines = [f"  attempt {number}: {text}" for number, text in enumerate(ends, 1)]

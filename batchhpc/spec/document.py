@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any, Self
+import re
+from typing import Any, ClassVar, Self
 
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.spec.model import Model
@@ -24,6 +25,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 class Document(Model):
     """A spec that a file can hold."""
+
+    _DECISIVE: ClassVar[frozenset[str]] = frozenset()
+    _STAND_INS: ClassVar[dict[str, Any]] = {}  # values of required fields, for a document that has wrong ones
 
     @classmethod
     def from_yaml(cls, text: str, document: str = "") -> Self:
@@ -76,10 +80,27 @@ class Document(Model):
         if not isinstance(data, dict):
             given = "empty" if data is None else f"a {type(data).__name__}"
             raise InvalidSpec([Problem("", f"must be a mapping of names to values, but is {given}")], document)
+        named = {str(name): value for name, value in data.items()}
         try:
-            return cls(**{str(name): value for name, value in data.items()})
+            return cls(**named)
         except InvalidSpec as error:
-            raise error.of(document) from error
+            rest, more = cls._rest(named, error)
+            raise InvalidSpec([*error.problems, *more], document, rest) from error
+
+    @classmethod
+    def _rest(cls, data: dict[str, Any], error: InvalidSpec) -> tuple[Self | None, tuple[Problem, ...]]:
+        """The document without its wrong fields, so that one look finds the problems of all others as well, or those.
+
+        Nothing if a wrong field decides what others must be (`_DECISIVE`): what was found then might not be true.
+        """
+        wrong = {re.split(r"[.\[]", problem.path)[0] for problem in error.problems}
+        if wrong & cls._DECISIVE:
+            return None, ()
+        stand_ins = {name: value for name, value in cls._STAND_INS.items() if name in wrong}
+        try:
+            return cls(**stand_ins, **{name: value for name, value in data.items() if name not in wrong}), ()
+        except InvalidSpec as more:
+            return None, more.problems
 
     def to_data(self) -> dict[str, Any]:
         """The fields the user wrote, as JSON types; ``from_data`` gives an equal spec back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, JsonValue
 
@@ -83,6 +83,11 @@ def _words(value: object) -> object:
 
 class JobSpec(Document):
     """One tightly coupled job: a program, and the nodes and ranks it runs on."""
+
+    _DECISIVE: ClassVar[frozenset[str]] = frozenset(
+        {"nodes", "node_groups", "ranks_per_node", "cpus_per_rank", "instance_type", "shape", "overlay", "waive"}
+    )
+    _STAND_INS: ClassVar[dict[str, Any]] = {"name": "job", "image": "image", "command": ("true",)}
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
     """Name of the job: letters, digits, ``-`` and ``_``, at most 128 (R14)."""

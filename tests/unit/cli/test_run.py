@@ -85,7 +85,7 @@ def test_summary_of_success() -> None:
     """A job's end: state, time, attempts, and where its logs are."""
     attempt = Attempt(0, "", "Essential container in task exited", 10.0, 22.0)
     assert summary(status(JobState.SUCCEEDED, attempt, reason=attempt.status_reason), "logs/id", {1: "all ranks ended with 0"}) == (
-        "kmers SUCCEEDED after 12.0 s, 1 attempt\n"
+        "kmers SUCCEEDED after 13.0 s, 1 attempt\n"
         "  attempt 1: exit code 0: all ranks ended with 0 (Essential container in task exited)\n"
         "  logs: logs/id"
     )
@@ -95,7 +95,7 @@ def test_summary_of_failure() -> None:
     """Every attempt is there with its exit code, or that it has none, and with the reasons that are known."""
     attempts = Attempt(75, "", "", 10.0, 12.0), Attempt(None, "OutOfMemory", "Host EC2 terminated", 13.0, 22.0)
     assert summary(status(JobState.FAILED, *attempts, reason="Host EC2 terminated"), "l", {1: "node 2 is lost"}) == (
-        "kmers FAILED after 12.0 s, 2 attempts\n"
+        "kmers FAILED after 13.0 s, 2 attempts\n"
         "  attempt 1: exit code 75: node 2 is lost\n"
         "  attempt 2: no exit code (OutOfMemory; Host EC2 terminated)\n"
         "  logs: l"
@@ -105,7 +105,7 @@ def test_summary_of_failure() -> None:
 def test_summary_without_attempt() -> None:
     """A job that never started says why."""
     assert summary(status(JobState.FAILED, reason="Dependent Job failed"), "l", {}).splitlines()[0] == (
-        "kmers FAILED after 12.0 s, 0 attempts: Dependent Job failed"
+        "kmers FAILED after 13.0 s, 0 attempts: Dependent Job failed"
     )
 
 
