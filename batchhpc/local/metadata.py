@@ -31,7 +31,7 @@ class MetadataService:
             metadata = service
 
         self._server = _Server((address, port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
     def endpoint(self, node: int) -> str:
