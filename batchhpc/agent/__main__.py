@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
-import time
 import traceback
 from pathlib import Path
 
 from batchhpc.agent import contract
+from batchhpc.agent.event_log import EventLog
 from batchhpc.agent.node import Node
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.settings import Settings
@@ -22,6 +23,7 @@ _SOCKET_PATH_ROOM = 60  # bytes of TMPDIR that leave room for the socket's name 
 
 def main(argv: list[str]) -> int:
     """Runs the node to its end; gives its exit code."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until the node can answer to them
     environ = dict(os.environ)
     secret = environ.pop(contract.SECRET, None)
     os.environ.pop(contract.SECRET, None)  # no program below sees it
@@ -60,13 +62,11 @@ def _role(settings: Settings) -> type[Node]:
 
 def _fail(environ: dict[str, str], code: int, why: str) -> int:
     node = environ.get(contract.NODE_INDEX, "0")
-    line = contract.event_line(time.time(), int(node) if node.isdecimal() else 0, "finished", code=code, reason=why)
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    log = EventLog(int(node) if node.isdecimal() else 0)
+    log.write("finished", code=code, reason=why)
+    log.close()
     return code
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
-    os._exit(code)  # all is said and done; taking the interpreter apart costs 20 ms of each node
+    os._exit(main(sys.argv[1:]))  # all is said and done; taking the interpreter apart costs 20 ms of each node

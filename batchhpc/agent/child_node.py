@@ -15,6 +15,8 @@ from batchhpc.agent.session import ChildSession, Message, WrongSecret, job_key
 from batchhpc.agent.settings import Settings
 from batchhpc.agent.transport import Heartbeat, Link, connect, how_closed
 
+_PATIENCE = 1.0  # seconds that the main node may take beyond a stop's time, for its word is the job's
+
 
 class ChildNode(Node):
     """A node that is not the main node."""
@@ -73,7 +75,7 @@ class ChildNode(Node):
             self._link.send({"type": "stop", "reason": reason, "seconds": seconds, "final": final})
         if final:  # in case the main node does not answer any more
             outcome = Outcome(contract.EXIT_STOPPED, f"stopped: {reason}")
-            asyncio.get_running_loop().call_later(seconds if self._link else 0, self.end, outcome)
+            asyncio.get_running_loop().call_later(seconds + _PATIENCE if self._link else 0, self.end, outcome)
 
     async def run_elsewhere(self, host: str, command: str, peer: node_socket.Peer) -> int:
         raise NotImplementedError(f"mpirun runs on the main node, but asked node {self.settings.node} for {host}")

@@ -29,7 +29,7 @@ FABRIC: Final = "BATCHHPC_FABRIC"  # efa | ena: what carries MPI messages
 JOIN_TIMEOUT: Final = "BATCHHPC_JOIN_TIMEOUT"  # seconds until nodes that have not joined are missing
 LOST_AFTER: Final = "BATCHHPC_LOST_AFTER"  # seconds of silence after which a node is lost
 STOP_GRACE: Final = "BATCHHPC_STOP_GRACE"  # seconds between SIGTERM and SIGKILL (R40)
-SECRET: Final = "BATCHHPC_SECRET"  # noqa: S105 - agents prove to each other that they know it; ranks never see it
+SECRET: Final = "BATCHHPC_SECRET"  # noqa: S105 - agents prove to each other that they know it; no rank has it in its environment
 
 COMPILED: Final = (LAUNCHER, RANKS_PER_NODE, CPUS_PER_RANK, FABRIC, JOIN_TIMEOUT, LOST_AFTER, STOP_GRACE)
 
@@ -39,6 +39,7 @@ METADATA_ENDPOINT: Final = "AWS_EC2_METADATA_SERVICE_ENDPOINT"  # the SDKs' vari
 
 # --- Given by the agent to the ranks of its node -------------------------------------------------------------------------
 AGENT_SOCKET: Final = "BATCHHPC_AGENT_SOCKET"  # path of the agent's Unix socket
+MAIN_VARIABLES: Final = "BATCHHPC_MAIN_VARIABLES"  # names of the main node's variables, for mpirun's eyes only
 HOSTS: Final = "BATCHHPC_HOSTS"  # with launcher none: all nodes' addresses in node order, with commas
 NOTICE_FILE: Final = "BATCHHPC_NOTICE_FILE"  # JSON {"reason": str, "deadline": Unix seconds}; there once SIGUSR1 was sent
 

@@ -67,15 +67,19 @@ class Plan:
         return sum(host.ranks for host in self.hosts)
 
     @property
-    def loopback(self) -> bool:
-        """Whether the nodes share this machine: several "nodes" then compete for its CPUs."""
-        return self.subnet.startswith("127.")
+    def shared(self) -> bool:
+        """Whether several nodes share this machine, and so its CPUs and shared memory."""
+        return len(self.hosts) > 1 and self.subnet.startswith("127.")
 
     @property
     def bind(self) -> bool:
-        """Whether mpirun may bind ranks to cores: only single-CPU ranks that all have a core of their own."""
-        most = max(host.ranks for host in self.hosts)
-        return self.cpus_per_rank == 1 and most <= self.cpus and not self.loopback
+        """Whether mpirun may bind each rank to one CPU: only if each needs one, and has one of its own."""
+        return self.cpus_per_rank == 1 and not self.crowded
+
+    @property
+    def crowded(self) -> bool:
+        """Whether ranks share CPUs, so that one that waits must let another run."""
+        return self.shared or max(host.ranks for host in self.hosts) > self.cpus
 
 
 def recognise(version: str, asked: str) -> Mpi:
@@ -132,10 +136,12 @@ def variables(mpi: Mpi, plan: Plan, environ: Mapping[str, str]) -> dict[str, str
 def _open_mpi(mpi: Mpi, plan: Plan, hosts_path: str) -> list[str]:
     four = mpi is Mpi.OPENMPI4
     words = ["--map-by", "slot", *([] if plan.bind else ["--bind-to", "none"])]
-    if not plan.efa:  # R91; `ofi` costs a second of start-up where there is no such device
+    if plan.efa:
+        words += ["-x", "FI_PROVIDER"]  # mpirun hands on OMPI_* only
+    else:  # R91; `ofi` costs a second of start-up where there is no such device
         # Nodes that share a host name would meet in each other's shared-memory files, and hang (Open MPI 4).
-        words += _mca("pml", "ob1") + _mca("btl", "self,tcp" if plan.loopback else "^ofi,uct") + _mca("mtl", "^ofi")
-    if plan.loopback:
+        words += _mca("pml", "ob1") + _mca("btl", "self,tcp" if plan.shared else "^ofi,uct") + _mca("mtl", "^ofi")
+    if plan.crowded:
         words += _mca("mpi_yield_when_idle", "1")
     if len(plan.hosts) == 1:
         return [*words, "--host", f"localhost:{plan.ranks}"]
@@ -150,7 +156,7 @@ def _open_mpi(mpi: Mpi, plan: Plan, hosts_path: str) -> list[str]:
         words += _mca("oob_tcp_if_include", plan.subnet)
     else:
         words += ["--prtemca", "plm_ssh_agent", plan.shim, "--prtemca", "plm_ssh_no_tree_spawn", "1"]
-        if not plan.loopback:
+        if not plan.shared:
             words += ["--prtemca", "prte_if_include", plan.interface]
     return [*words, "--hostfile", hosts_path]
 
@@ -160,7 +166,7 @@ def _hydra(mpi: Mpi, plan: Plan, hosts_path: str) -> list[str]:
         return []
     words = ["-launcher", "ssh", "-launcher-exec", plan.shim]
     if mpi is Mpi.INTELMPI:  # -iface: it must not depend on host names that resolve
-        return [*words, "-machinefile", hosts_path, *(["-iface", plan.interface] if not plan.loopback else [])]
+        return [*words, "-machinefile", hosts_path, *(["-iface", plan.interface] if not plan.shared else [])]
     return [*words, "-f", hosts_path]
 
 

@@ -15,11 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from batchhpc.agent import contract, launch, node_socket
-from batchhpc.agent.network import interface_of
-from batchhpc.agent.node import Node, settle
-from batchhpc.agent.outcome import Outcome, RankExit
-from batchhpc.agent.rendezvous import (
-    FAILURE_GRACE,
+from batchhpc.agent.events import (
     Action,
     End,
     Event,
@@ -27,7 +23,6 @@ from batchhpc.agent.rendezvous import (
     KillRanks,
     Launch,
     LauncherExited,
-    Leader,
     Left,
     Log,
     Member,
@@ -40,6 +35,10 @@ from batchhpc.agent.rendezvous import (
     TimerFired,
     TurnAway,
 )  # fmt: skip
+from batchhpc.agent.network import interface_of
+from batchhpc.agent.node import Node, settle
+from batchhpc.agent.outcome import Outcome, RankExit
+from batchhpc.agent.rendezvous import FAILURE_GRACE, Leader
 from batchhpc.agent.session import LeaderSession, Message, WrongSecret, job_key
 from batchhpc.agent.settings import Settings
 from batchhpc.agent.transport import Heartbeat, Link, how_closed, listen
@@ -95,8 +94,13 @@ class MainNode(Node):
         async def output(_: int, data: bytes) -> None:
             said.extend(data)
 
-        async with asyncio.timeout(_VERSION_TIME):
-            await self.run_here(f'"{path}" --version', output, lambda _: None)
+        try:
+            async with asyncio.timeout(_VERSION_TIME):
+                await self.run_here(f'"{path}" --version', output, lambda _: None)
+        except TimeoutError as error:
+            raise InfrastructureFailure(
+                f"{path} --version gave no answer within {_VERSION_TIME:g} s on node {self.settings.node}"
+            ) from error
         return launch.recognise(said.decode(errors="replace"), self.settings.launcher), path
 
     # --- events in
@@ -110,11 +114,18 @@ class MainNode(Node):
         node = session.node
         assert node is not None
         if message["type"] == "hello":
-            self._links.setdefault(node, link)
-            self._heartbeat.links.add(link)
-            self._feed(Joined(Member(node, link.remote_address, str(message["hostname"]), int(message["ranks"]))))
-            if self._links.get(node) is not link:
-                link.close()
+            newcomer = node not in self._links and node not in self._leader.members and node < self.settings.nodes
+            if newcomer:
+                self._links[node] = link
+                self._heartbeat.links.add(link)
+            actions = self._leader.receive(
+                Joined(Member(node, link.remote_address, str(message["hostname"]), int(message["ranks"])))
+            )
+            self._perform(actions)
+            for action in actions:
+                if isinstance(action, TurnAway):
+                    link.send({"type": "end", "code": contract.EXIT_MISCONFIGURED, "why": action.why})
+                    link.close()
         elif message["type"] == "ranks":
             self._count(node, message["started"], message["ended"], message["failed"])
         elif message["type"] == "stop":
@@ -206,7 +217,7 @@ class MainNode(Node):
         self.log(
             "launching", launcher=mpi, ranks=plan.ranks, hosts=_shown(list(self._hosts)), fabric=fabric, command=" ".join(argv)
         )
-        env = {**self.environ, **launch.variables(mpi, plan, self.environ)}
+        env = {**self.environ, **launch.variables(mpi, plan, self.environ), contract.MAIN_VARIABLES: ":".join(self.environ)}
         self.processes.start(argv, env, lambda code: self._feed(LauncherExited(code)))
 
     def _plan(self, path: str, members: tuple[Member, ...], own: str) -> launch.Plan:
@@ -229,6 +240,8 @@ class MainNode(Node):
 
     def _write_shim(self) -> Path:
         """A program file that mpirun can start: the script itself is not executable once installed from a wheel."""
+        if os.statvfs(self.directory).f_flag & os.ST_NOEXEC:
+            raise Misconfigured(f"programs cannot be started from {self.directory} (noexec), as mpirun must; set TMPDIR")
         shim = self.directory / "shim"
         script = Path(launch.__file__).with_name("shim.py")
         shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -ISu "{script}" "$@"\n')
@@ -265,6 +278,8 @@ class MainNode(Node):
             self._feed(LauncherExited(0))  # without a launcher, the last rank's end is the launcher's
 
     async def _kill(self) -> None:
+        if self._mpi:
+            self._mpi.cancel()  # its mpirun --version is about to be killed
         await self.processes.kill_all()
         if self._mpi is None:
             self._feed(LauncherExited(0))

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from batchhpc.agent import contract, node_socket, reclaim
+from batchhpc.agent.event_log import EventLog
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.processes import Processes, send_signal
 from batchhpc.agent.ranks import Ranks
 from batchhpc.agent.settings import Settings
+from batchhpc.errors import AgentError
 
+_OPEN_FILES = 16384
 _OUTPUT_TIME = 0.5  # seconds that the output of an ended command may still take
 _STOP_MARGIN = 5.0  # seconds of the stop grace that the agents keep for ending what the ranks left
 
@@ -46,7 +49,9 @@ class Node:
         }
         self.done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._event_log = EventLog(settings.node)
         self._report_due = False
+        self._attended = False  # whether a rank's wrapper has spoken to us
 
     # --- what main and child nodes do differently
 
@@ -76,6 +81,7 @@ class Node:
         """The node's whole life; no process below it is left at the end."""
         _raise_file_limit()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._broken)
         grace = self.settings.stop_grace
         left = grace - min(_STOP_MARGIN, grace / 5)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,12 +89,14 @@ class Node:
         self.log("agent_started", **self._introduction())
         self.spawn(node_socket.serve(self.socket_path, self._attend))
         self.spawn(self._watch_reclaim())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
         try:
             await self.start()
             outcome = await self.done
+        except AgentError as error:
+            outcome = Outcome(error.exit_code, str(error))
         finally:
-            ended = await self.processes.kill_all()
-            if ended:
+            if ended := await self.processes.kill_all():
                 self.log("processes_ended", count=ended)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
@@ -97,6 +105,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         self.log("finished", code=outcome.code, reason=outcome.why)
+        self._event_log.close()
         return outcome
 
     def end(self, outcome: Outcome) -> None:
@@ -105,9 +114,8 @@ class Node:
             self.done.set_result(outcome)
 
     def log(self, event: str, **fields: object) -> None:
-        """Writes an event line, in one piece."""
-        sys.stdout.write(contract.event_line(time.time(), self.settings.node, event, **fields) + "\n")
-        sys.stdout.flush()
+        """Writes an event line."""
+        self._event_log.write(event, **fields)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Runs work beside the rest; an error in it ends the agent."""
@@ -154,7 +162,12 @@ class Node:
     def run_once_per_node(self, hosts: list[str]) -> None:
         """Starts the command on this node without an MPI; it is told where the others are."""
         env = {**self.environ, contract.HOSTS: ",".join(hosts)}
-        self.processes.start(self.wrapped(self.settings.command, rank=self.settings.node), env, lambda _: None)
+        self.processes.start(self.wrapped(self.settings.command, rank=self.settings.node), env, self._wrapper_ended)
+
+    def _wrapper_ended(self, _: int) -> None:
+        """Without an MPI nobody else notices a wrapper that ends before it has reached us."""
+        if not self._attended:
+            self.ranks.end(self.settings.node, None)
 
     async def _attend(self, peer: node_socket.Peer) -> None:
         """One process of this node: mpirun's shim, or a rank's wrapper."""
@@ -167,6 +180,7 @@ class Node:
 
     async def _attend_rank(self, peer: node_socket.Peer, rank: int) -> None:
         await peer.send("environment", *(f"{name}={value}" for name, value in self.environ.items()), fds=(1, 2))
+        self._attended = True
         code: int | None = None
         while message := await peer.receive():
             match message:
@@ -194,6 +208,12 @@ class Node:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) and not self.done.done():
             self.done.set_exception(error)
+
+    def _broken(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error in a callback ends the agent, as one in a task does; one of a stranger's connection does not."""
+        loop.default_exception_handler(context)
+        if "handle" in context and not self.done.done():
+            self.done.set_exception(context["exception"])
 
     def _introduction(self) -> dict[str, object]:
         of = self.settings
@@ -234,7 +254,11 @@ async def _pump(read_end: int, fd: int, output: Callable[[int, bytes], Coroutine
 
 
 def _raise_file_limit() -> None:
-    """A main node of 1,000 has 1,000 links and as many shims: more open files than most systems allow by default."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    """A main node of 1,000 has 1,000 links and as many shims: more open files than most systems allow by default.
+
+    No more than it needs, since ranks inherit the limit, and some programs close every file below it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

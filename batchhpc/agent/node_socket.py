@@ -19,6 +19,7 @@ class Peer:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = b""
+        self._turn = asyncio.Lock()  # sock_sendall takes one caller at a time
 
     async def receive(self) -> list[str] | None:
         """Fields of the next message; None once the process has closed its end, or died."""
@@ -31,10 +32,11 @@ class Peer:
         body = b"\0".join(field if isinstance(field, bytes) else field.encode(errors="surrogateescape") for field in fields)
         data = len(body).to_bytes(4, "big") + body
         with contextlib.suppress(OSError):
-            if fds:
-                socket.send_fds(self._connection, [data[:1]], fds)
-                data = data[1:]
-            await asyncio.get_running_loop().sock_sendall(self._connection, data)
+            async with self._turn:
+                if fds:
+                    socket.send_fds(self._connection, [data[:1]], fds)
+                    data = data[1:]
+                await asyncio.get_running_loop().sock_sendall(self._connection, data)
 
     async def _take(self, size: int) -> bytes | None:
         while len(self._buffer) < size:

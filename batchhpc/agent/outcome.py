@@ -88,7 +88,8 @@ def judge(tally: Tally, launcher_code: int | None) -> Outcome:
     own = next((exit_ for exit_ in tally.failed if exit_.code not in KILLED), None)
     if own:
         return _rank_failed(own)
-    if tally.failed and launcher_code in (None, *_UNINFORMATIVE):
+    bare = any(exit_.code - 128 == launcher_code for exit_ in tally.failed)  # MPICH ends with the bare signal: 9, 15
+    if tally.failed and (bare or launcher_code in (None, *_UNINFORMATIVE)):
         return _rank_failed(tally.failed[0])
     if launcher_code and not tally.started:
         return Outcome(contract.EXIT_MISCONFIGURED, f"mpirun ended with {launcher_code} before any rank had started")

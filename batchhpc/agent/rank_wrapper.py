@@ -14,7 +14,8 @@ import sys
 
 SOCKET = "BATCHHPC_AGENT_SOCKET"
 RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")  # Hydra, Open MPI 4, PMIx
-KEPT = ("PATH", "LD_LIBRARY_PATH")  # what mpirun sets for its ranks on purpose wins over the node's own
+MAIN_VARIABLES = b"BATCHHPC_MAIN_VARIABLES"
+KEPT = (b"PATH", b"LD_LIBRARY_PATH")  # what mpirun sets for its ranks on purpose wins over the node's own
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -30,7 +31,8 @@ def socket_of_this_node() -> str:
             variables = parent.read().split(b"\0")
     except OSError:
         variables = []
-    return next((os.fsdecode(text[len(prefix) :]) for text in variables if text.startswith(prefix)), os.environ[SOCKET])
+    known = [os.fsdecode(text[len(prefix) :]) for text in variables if text.startswith(prefix)]
+    return known[0] if known else os.environ[SOCKET]
 
 
 def send(agent: socket.socket, *fields: str) -> None:
@@ -47,13 +49,14 @@ def register(agent: socket.socket, rank: str) -> None:
         if not more:
             raise ConnectionError("the agent closed the connection")
         data += more
-    for fd, own in zip(fds, (1, 2)):  # noqa: B905 - two and two
-        os.dup2(fd, own)
+    for fd, standard in zip(fds, (1, 2)):  # noqa: B905 - two and two
+        os.dup2(fd, standard)
         os.close(fd)
-    for text in data[4:].split(b"\0")[1:]:
-        name, _, value = text.partition(b"=")
-        if os.fsdecode(name) not in KEPT:
-            os.environb[name] = value
+    own = dict(text.partition(b"=")[::2] for text in data[4:].split(b"\0")[1:])
+    for name in os.environb.pop(MAIN_VARIABLES, b"").split(b":"):  # Hydra copied these; some are the main node's alone
+        if name not in own:
+            os.environb.pop(name, None)
+    os.environb.update({name: value for name, value in own.items() if name not in KEPT})
 
 
 def start(command: list[str]) -> int:
@@ -71,6 +74,14 @@ def start(command: list[str]) -> int:
         os._exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 
+def pass_on(pid: int, number: int) -> None:
+    """Sends a signal on to the program, which may just have ended."""
+    try:  # noqa: SIM105 - contextlib costs 2 ms a rank
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
 def main() -> None:
     words = sys.argv[1 : sys.argv.index("--")]
     command = sys.argv[sys.argv.index("--") + 1 :]
@@ -80,7 +91,7 @@ def main() -> None:
     register(agent, known[0] if known else "0")
     pid = start(command)
     for number in PASSED_ON:
-        signal.signal(number, lambda number, _: os.kill(pid, number))
+        signal.signal(number, lambda number, _: pass_on(pid, number))
     send(agent, "started", str(pid))
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     try:  # noqa: SIM105 - contextlib costs 2 ms a rank

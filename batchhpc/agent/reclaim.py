@@ -39,7 +39,7 @@ async def wait_for_notice(endpoint: str) -> float:
             if status in (400, 401):  # the token was refused, or has expired
                 token = ""
             pause = INTERVAL
-        except (OSError, TimeoutError, ValueError, KeyError):
+        except (OSError, TimeoutError, ValueError, LookupError, TypeError, AttributeError):
             token, pause = "", _RETRY
         await asyncio.sleep(pause)
 
@@ -55,4 +55,6 @@ async def _ask(endpoint: str, method: str, path: str, header: str) -> tuple[int,
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         finally:
             writer.close()
+    if not head.startswith(b"HTTP/"):
+        raise ValueError("no answer")
     return int(head.split(None, 2)[1]), body.decode()

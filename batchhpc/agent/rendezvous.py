@@ -14,12 +14,31 @@ too: `StartTimer` asks for a `TimerFired` later. Every phase has its timer but R
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
 from batchhpc.agent import contract
-from batchhpc.agent.outcome import KILLED, Outcome, RankExit, Tally, judge, some
+from batchhpc.agent.events import (
+    Action,
+    End,
+    Event,
+    Joined,
+    KillRanks,
+    Launch,
+    LauncherExited,
+    Left,
+    Log,
+    Member,
+    Notify,
+    RanksReported,
+    Refused,
+    StartTimer,
+    StopRequested,
+    Timer,
+    TimerFired,
+    TurnAway,
+)  # fmt: skip
+from batchhpc.agent.outcome import KILLED, Outcome, Tally, judge, some
 
 
 class Phase(StrEnum):
@@ -32,155 +51,9 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-class Timer(StrEnum):
-    """What a timer is for."""
-
-    JOIN = "join"  # nodes that have not joined are missing
-    STOP = "stop"  # ranks that were told to stop are killed
-    FAILURE = "failure"  # mpirun has not ended the job by itself after a rank failed
-    COLLECT = "collect"  # ranks whose exit code is still unknown will not report it any more
-    KILL = "kill"  # mpirun outlived even the kill
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A node that is in."""
-
-    node: int
-    address: str
-    hostname: str
-    ranks: int
-
-
-# --- events ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A node proved that it knows the secret."""
-
-    member: Member
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Somebody who says it is this node does not know the secret."""
-
-    node: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A node's link broke, or was silent for too long."""
-
-    node: int
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
-class RanksReported:
-    """What a node's ranks have done so far; later reports of a node include its earlier ones."""
-
-    node: int
-    started: int
-    ended: int
-    failed: tuple[RankExit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LauncherExited:
-    """mpirun ended on the main node; with no launcher, every node's command did."""
-
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class StopRequested:
-    """A node was told to stop: by SIGTERM, or by the notice that its Spot instance will be reclaimed.
-
-    Attributes:
-        final: whether the job must be over when the time is; a Spot notice leaves that to the reclaim itself.
-    """
-
-    node: int
-    reason: str
-    seconds: float
-    final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TimerFired:
-    """The time of a `StartTimer` is over."""
-
-    timer: Timer
-
-
-Event = Joined | Refused | Left | RanksReported | LauncherExited | StopRequested | TimerFired
-
-
-# --- actions --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """Start mpirun over these nodes, in this order."""
-
-    members: tuple[Member, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TurnAway:
-    """Close the link of a node that may not join (any more)."""
-
-    node: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Hand the stop notice to the ranks of all nodes."""
-
-    reason: str
-    seconds: float
-    final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class KillRanks:
-    """End the ranks of all nodes, and mpirun."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartTimer:
-    """Give `TimerFired` after that many seconds; a timer that already runs starts anew."""
-
-    timer: Timer
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """Write an event line."""
-
-    event: str
-    fields: dict[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Tell all nodes, clean up, and exit."""
-
-    outcome: Outcome
-
-
-Action = Launch | TurnAway | Notify | KillRanks | StartTimer | Log | End
-
-
 FAILURE_GRACE = 5.0  # seconds; Open MPI 4 takes up to 4 to end a job whose rank failed, MPICH may not do it at all
 KILL_GRACE = 1.0  # seconds from SIGTERM to mpirun until the job ends without it
+NOTICE_PAUSE = 10.0  # seconds in which the notices of several nodes are one
 FAILURES_SHOWN = 10  # event lines; of 100,000 ranks that fail at once the first few say it all
 COLLECT_MARGIN = 1.0  # seconds beyond a node's longest silence: a lost node is noticed before its ranks count as mute
 
@@ -193,7 +66,7 @@ class Leader:
         nodes: how many nodes the job has.
         join_timeout: seconds until nodes that have not joined are missing.
         lost_after: seconds of silence after which whoever feeds this machine says `Left`.
-        failure_grace: seconds that mpirun has to end the job after a rank failed.
+        failure_grace: least seconds that mpirun has to end the job after a rank failed.
     """
 
     def __init__(
@@ -206,11 +79,14 @@ class Leader:
         self._nodes = nodes
         self._join_timeout = join_timeout
         self._lost_after = lost_after
-        self._failure_grace = failure_grace
+        self._failure_grace = max(failure_grace, lost_after + COLLECT_MARGIN)  # a lost node must come to light before
         self._refused: dict[int, str] = {}
         self._lost: dict[int, str] = {}
         self._launcher_code: int | None = None
         self._stop_reason = ""
+        self._stopped_node = -1
+        self._main_told = False
+        self._noticed = False
         self._verdict: Outcome | None = None
 
     @property
@@ -257,8 +133,10 @@ class Leader:
         return [Log("join_refused", {"child": event.node, "reason": event.why})]
 
     def _leave_early(self, event: Left) -> list[Action]:
-        self.members.pop(event.node, None)  # it may come back: the deadline decides
-        return [Log("node_lost", {"lost": event.node, "how": event.how, "missing": self._nodes - len(self.members)})]
+        # An agent that lost the main node ends, and AWS Batch starts no child a second time: waiting would only cost.
+        lost = Log("node_lost", {"lost": event.node, "how": event.how})
+        why = f"lost node {event.node} while others were joining ({event.how})"
+        return [lost, *self._end(Outcome(contract.EXIT_INFRASTRUCTURE, why))]
 
     def _launch(self) -> list[Action]:
         self.phase = Phase.RUNNING
@@ -269,13 +147,13 @@ class Leader:
     # --- running
 
     def _report(self, event: RanksReported) -> list[Action]:
-        known, was_running = len(self.tally.failed), self.tally.all_started
+        known, was_running, had_ended = len(self.tally.failed), self.tally.all_started, self.tally.all_ended
         news = self.tally.report(event.node, event.started, event.ended, event.failed)
         shown = news[: max(0, FAILURES_SHOWN - known)]
         actions: list[Action] = [Log("rank_exited", {"rank": exit_.rank, "on": exit_.node, "code": exit_.code}) for exit_ in shown]
         if self.tally.all_started and not was_running:
             actions.append(Log("ranks_running", {"ranks": self.tally.total}))
-        if self.phase is Phase.RUNNING and news and not known:
+        if self.phase is Phase.RUNNING and ((news and not known) or (self.tally.all_ended and not had_ended)):
             actions.append(StartTimer(Timer.FAILURE, self._failure_grace))
         if self.phase is Phase.COLLECTING and self.tally.all_ended:
             actions += self._end(self._judge())
@@ -293,26 +171,35 @@ class Leader:
     def _lose(self, event: Left) -> list[Action]:
         self._lost[event.node] = event.how
         lost = Log("node_lost", {"lost": event.node, "how": event.how})
-        names = ", ".join(f"node {node} ({how})" for node, how in sorted(self._lost.items()))
-        self._verdict = Outcome(contract.EXIT_INFRASTRUCTURE, f"lost {names}")
+        if self.phase is Phase.STOPPING and self._stop_reason:
+            return [lost]  # nodes that were told to stop do so
+        how = ", ".join(dict.fromkeys(self._lost.values()))
+        self._verdict = Outcome(contract.EXIT_INFRASTRUCTURE, f"lost {some('node', sorted(self._lost))} ({how})")
         return [lost] if self.phase is Phase.STOPPING else [lost, *self._stop_all()]
 
     def _notify(self, event: StopRequested) -> list[Action]:
-        if self._stop_reason:
-            return []  # AWS Batch stops every node at once; the ranks need to hear of it once
+        if event.final:
+            self._main_told = self._main_told or event.node == self._me.node
+        if self._stop_reason or (self._noticed and not event.final):
+            return []  # AWS stops or reclaims many nodes at once; the ranks need to hear of it once
         notice = {"from": event.node, "reason": event.reason, "seconds": f"{event.seconds:g}"}
         actions: list[Action] = [Log("stop_notice", notice), Notify(event.reason, event.seconds, event.final)]
         if event.final:
-            self._stop_reason = event.reason
-            actions.append(StartTimer(Timer.STOP, event.seconds))
-        return actions
+            self._stop_reason, self._stopped_node = event.reason, event.node
+            return [*actions, StartTimer(Timer.STOP, event.seconds)]
+        self._noticed = True
+        return [*actions, StartTimer(Timer.NOTICE, NOTICE_PAUSE)]
+
+    def _hear_again(self, _: TimerFired) -> list[Action]:
+        self._noticed = False
+        return []
 
     def _failure_lingers(self, _: TimerFired) -> list[Action]:
         self._verdict = self._judge()
         return self._stop_all()
 
     def _stop_now(self, _: TimerFired) -> list[Action]:
-        self._verdict = Outcome(contract.EXIT_STOPPED, f"stopped: {self._stop_reason}")
+        self._verdict = self._stopped_outcome()
         return self._stop_all()
 
     # --- ending
@@ -353,9 +240,20 @@ class Leader:
 
     def _judge(self) -> Outcome:
         outcome = judge(self.tally, self._launcher_code)
-        if self._stop_reason and outcome.code in KILLED:
-            return Outcome(contract.EXIT_STOPPED, f"stopped: {self._stop_reason}")
+        if self._stop_reason and (outcome.code in KILLED or not self._main_told):
+            return self._stopped_outcome()
         return outcome
+
+    def _stopped_outcome(self) -> Outcome:
+        """A job that was stopped; or, if only a child was told so, one that loses that child's host.
+
+        AWS Batch stops a job on all its nodes. A child that is stopped alone shuts down with its host, and a program that
+        saved its work and ended with 0 has not finished it.
+        """
+        if self._main_told:
+            return Outcome(contract.EXIT_STOPPED, f"stopped: {self._stop_reason}")
+        why = f"node {self._stopped_node} alone was told to stop ({self._stop_reason})"
+        return Outcome(contract.EXIT_INFRASTRUCTURE, why)
 
     def _end(self, outcome: Outcome) -> list[Action]:
         self.phase = Phase.ENDED
@@ -365,7 +263,7 @@ class Leader:
     TRANSITIONS: ClassVar[dict[tuple[Phase, str], tuple[Callable[..., list[Action]], tuple[Phase, ...]]]] = {
         (Phase.ASSEMBLING, "Joined"): (_join, (Phase.ASSEMBLING, Phase.RUNNING)),
         (Phase.ASSEMBLING, "Refused"): (_refuse, (Phase.ASSEMBLING,)),
-        (Phase.ASSEMBLING, "Left"): (_leave_early, (Phase.ASSEMBLING,)),
+        (Phase.ASSEMBLING, "Left"): (_leave_early, (Phase.ENDED,)),
         (Phase.ASSEMBLING, "StopRequested"): (_stop_early, (Phase.ASSEMBLING, Phase.ENDED)),
         (Phase.ASSEMBLING, "TimerFired:join"): (_nodes_missing, (Phase.ENDED,)),
         (Phase.RUNNING, "Joined"): (_too_late, (Phase.RUNNING,)),
@@ -375,6 +273,7 @@ class Leader:
         (Phase.RUNNING, "StopRequested"): (_notify, (Phase.RUNNING,)),
         (Phase.RUNNING, "TimerFired:failure"): (_failure_lingers, (Phase.STOPPING,)),
         (Phase.RUNNING, "TimerFired:stop"): (_stop_now, (Phase.STOPPING,)),
+        (Phase.RUNNING, "TimerFired:notice"): (_hear_again, (Phase.RUNNING,)),
         (Phase.COLLECTING, "Joined"): (_too_late, (Phase.COLLECTING,)),
         (Phase.COLLECTING, "RanksReported"): (_report, (Phase.COLLECTING, Phase.ENDED)),
         (Phase.COLLECTING, "Left"): (_lose, (Phase.STOPPING,)),

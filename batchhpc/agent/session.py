@@ -157,7 +157,7 @@ def _plain(message: Message) -> bytes:
 def _decode(body: bytes) -> Message:
     try:
         message = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SessionError("a frame that is not JSON") from error
     if not isinstance(message, dict):
         raise SessionError("a frame that is not a JSON object")
@@ -166,14 +166,14 @@ def _decode(body: bytes) -> Message:
 
 def _text(message: Message, name: str) -> str:
     value = message.get(name)
-    if not isinstance(value, str) or len(value) > 200:
+    if not isinstance(value, str) or len(value) > 200 or not value.isascii():
         raise SessionError(f"a handshake without {name}")
     return value
 
 
 def _whole(message: Message, name: str) -> int:
     value = message.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1_000_000:
         raise SessionError(f"a handshake without {name}")
     return value
 

@@ -65,7 +65,7 @@ def test_run_gives_programs_one_json_object(job):
 
 def test_a_fault_from_the_command_line_is_seen_and_named(job):
     """--fault kill:1 ends the job with the infrastructure code and names the node."""
-    done = batchhpc("run", *job("hang"), "--fault", "kill:1@1s")
+    done = batchhpc("run", *job("hang"), "--fault", "kill:1@2s")
     assert done.returncode == 75
     assert "lost node 1" in done.stdout
 

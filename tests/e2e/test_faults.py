@@ -21,13 +21,23 @@ from tests.e2e.local_jobs import processes_of
 
 PROGRAM = Path(__file__).with_name("program.py")
 ENVIRONMENT = Environment(stop_grace="2s")
+NON_BLOCKING = """
+import os
+os.set_blocking(1, False)
+for _ in range(2000):
+    try:
+        os.write(1, b"x" * 4000)
+    except BlockingIOError:
+        pass
+os._exit(3)
+"""
 INFRASTRUCTURE, MISCONFIGURED = contract.EXIT_INFRASTRUCTURE, contract.EXIT_MISCONFIGURED
 
 
 def spec(*words, **fields):
     command = ["python3", "-m", "mpi4py", str(PROGRAM), *map(str, words)]
     settings = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **fields.pop("env", {})}
-    given = {"nodes": 3, "attempts": 1, "join_timeout": "20s", "env": settings, **fields}
+    given = {"nodes": 3, "attempts": 1, "join_timeout": "30s", "lost_after": "10s", "env": settings, **fields}
     return JobSpec(name="fault", image="none", command=given.pop("command", command), **given)
 
 
@@ -105,7 +115,7 @@ def test_a_killed_node_is_named_and_the_job_is_tried_again(tmp_path):
     leftovers = tmp_path / "leftovers"
     leftovers.mkdir()
     job = spec("first-attempt-hangs", leftovers, attempts=2, env={"TMPDIR": str(leftovers)})
-    status, text = run(tmp_path, job, "kill:2@1s")
+    status, text = run(tmp_path, job, "kill:2@2s")
     assert end(status) == (JobState.SUCCEEDED, 0, 2)
     assert status.attempts[0].exit_code == INFRASTRUCTURE
     assert "event=node_lost lost=2" in text
@@ -115,7 +125,7 @@ def test_a_killed_node_is_named_and_the_job_is_tried_again(tmp_path):
 
 def test_a_killed_main_node_ends_the_children_and_the_job_is_tried_again(tmp_path):
     """If the main node's host goes, the children end their ranks by themselves, and Batch's retry rule starts anew."""
-    status, text = run(tmp_path, spec("first-attempt-hangs", tmp_path, attempts=2), "kill:0@1s")
+    status, text = run(tmp_path, spec("first-attempt-hangs", tmp_path, attempts=2), "kill:0@2s")
     assert end(status) == (JobState.SUCCEEDED, 0, 2)
     assert status.attempts[0].status_reason.startswith("Host EC2 (instance")
     assert "lost the main node, node 0 (link closed)" in text
@@ -171,7 +181,7 @@ def test_ranks_that_checkpoint_on_notice_are_given_the_time(tmp_path):
 
 def test_a_spot_notice_reaches_the_ranks_of_every_node(tmp_path):
     """The notice that one node will be reclaimed is found by polling, and passed to the ranks of all nodes (R70)."""
-    status, text = run(tmp_path, spec("checkpoint", tmp_path), "notice:1@0.5s")
+    status, text = run(tmp_path, spec("checkpoint", tmp_path), "notice:1@2s")
     assert end(status) == (JobState.SUCCEEDED, 0, 1)
     assert "event=stop_notice from=1 reason=spot-reclaim" in text
     assert json.loads((tmp_path / "checkpoint-2").read_text())["reason"] == "spot-reclaim"
@@ -236,6 +246,21 @@ def test_node_groups_reach_the_ranks(tmp_path):
     assert text.count("PLACE=child") == 4
 
 
+def test_a_variable_of_the_main_node_alone_stays_there(tmp_path):
+    """What only the main node's group sets does not reach other nodes by way of mpirun."""
+    status, text = run(tmp_path, spec("env", "PLACE", node_groups=[{"nodes": "0", "env": {"PLACE": "main"}}]))
+    assert end(status) == (JobState.SUCCEEDED, 0, 1)
+    assert (text.count("PLACE=main"), text.count("PLACE=None")) == (1, 2)
+
+
+def test_a_rank_that_makes_its_output_non_blocking_harms_nobody(tmp_path):
+    """Output is one file for a node's ranks and agent; one that never blocks and is full loses none of the agent's lines."""
+    script = NON_BLOCKING
+    status, text = run(tmp_path, spec(command=["python3", "-c", script], nodes=2, launcher="none"))
+    assert end(status) == (JobState.FAILED, 3, 1)
+    assert "event=finished code=3" in text
+
+
 def test_the_secret_stays_with_the_agents(tmp_path):
     """No rank sees the secret that the agents share."""
     status, text = run(tmp_path, spec("env", contract.SECRET))
@@ -246,7 +271,7 @@ def test_the_secret_stays_with_the_agents(tmp_path):
 @pytest.mark.isolate
 def test_a_partitioned_node_is_noticed_by_its_silence(tmp_path):
     """A node whose network is cut closes no connection; silence gives it away, on both sides, and nothing stays."""
-    status, text = run(tmp_path, spec("hang", lost_after="1s"), "partition:1@1s", isolate=True)
+    status, text = run(tmp_path, spec("hang", lost_after="1s"), "partition:1@2s", isolate=True)
     assert end(status) == (JobState.FAILED, INFRASTRUCTURE, 1)
     assert "lost node 1 (silent for 1 s)" in text
     assert "lost the main node, node 0 (silent for 1 s)" in text

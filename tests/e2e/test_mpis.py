@@ -44,13 +44,13 @@ def test_every_mpi_keeps_the_programs_exit_code(tmp_path, mpi):
 
 def test_no_mpi_hides_a_lost_node(tmp_path, mpi):
     """A killed node fails the job with the infrastructure code under every MPI; Open MPI 5's mpirun says 0."""
-    status, text = run(tmp_path, spec("hang", **mpi[0]), "kill:1@1s")
+    status, text = run(tmp_path, spec("hang", **mpi[0]), "kill:1@2s")
     assert end(status) == (JobState.FAILED, contract.EXIT_INFRASTRUCTURE, 1)
     assert "lost node 1 (link closed)" in text
 
 
 def test_every_mpi_lets_ranks_checkpoint_on_notice(tmp_path, mpi):
     """The stop notice reaches ranks that wait for it, though this MPI's mpirun might kill them on a signal of its own."""
-    status, _ = run(tmp_path, spec("checkpoint", tmp_path, **mpi[0]), "notice:1@0.5s")
+    status, _ = run(tmp_path, spec("checkpoint", tmp_path, **mpi[0]), "notice:1@2s")
     assert end(status) == (JobState.SUCCEEDED, 0, 1)
     assert (tmp_path / "checkpoint-2").exists()

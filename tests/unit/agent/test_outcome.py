@@ -20,6 +20,7 @@ def tally(nodes=2, ranks=2, started=2, ended=2, failed=()):
         (tally(failed=[RankExit(0, 0, 137), RankExit(1, 3, 3)]), 255, 3, "rank 3 on node 1 ended with 3"),
         (tally(failed=[RankExit(1, 2, 139), RankExit(0, 0, 137)]), 11, 139, "rank 2 on node 1 ended with 139 (signal 11)"),
         (tally(failed=[RankExit(1, 2, 137)]), 255, 137, "rank 2 on node 1 ended with 137 (signal 9)"),
+        (tally(failed=[RankExit(1, 2, 137)]), 9, 137, "rank 2 on node 1 ended with 137 (signal 9)"),  # MPICH: the bare signal
         (tally(failed=[RankExit(1, 2, 137)]), None, 137, "rank 2 on node 1 ended with 137 (signal 9)"),
         (tally(failed=[RankExit(0, 0, 143), RankExit(1, 3, 137)]), 7, 7, "mpirun ended with 7, as after MPI_Abort"),
         (tally(), 1, 1, "mpirun ended with 1, as after MPI_Abort"),

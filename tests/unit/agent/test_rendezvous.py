@@ -4,20 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchhpc.agent.outcome import Outcome, RankExit
-from batchhpc.agent.rendezvous import (
-    FAILURE_GRACE,
+from batchhpc.agent.events import (
     End,
     Joined,
     KillRanks,
     Launch,
     LauncherExited,
-    Leader,
     Left,
     Log,
     Member,
     Notify,
-    Phase,
     RanksReported,
     Refused,
     StartTimer,
@@ -26,6 +22,8 @@ from batchhpc.agent.rendezvous import (
     TimerFired,
     TurnAway,
 )  # fmt: skip
+from batchhpc.agent.outcome import Outcome, RankExit
+from batchhpc.agent.rendezvous import FAILURE_GRACE, Leader, Phase
 
 ME = Member(0, "10.0.0.1", "n0", 2)
 
@@ -99,14 +97,11 @@ def test_nodes_with_a_wrong_secret_are_named_and_not_tried_again():
     assert outcome == Outcome(78, "node 1 did not join within 60 s; node 1 did not know the job's secret")
 
 
-def test_a_node_that_leaves_while_assembling_may_come_back():
-    """A link that breaks early costs nothing if the node joins again before the deadline."""
+def test_a_node_that_is_lost_while_others_join_ends_the_waiting():
+    """AWS Batch starts no child a second time, so the others need not wait for the deadline."""
     machine = leader(3)
     machine.receive(Joined(member(1)))
-    machine.receive(Left(1, "link closed"))
-    assert machine.missing == [1, 2]
-    machine.receive(Joined(member(2)))
-    assert Launch in kinds(machine.receive(Joined(member(1))))
+    assert ended(machine.receive(Left(1, "link closed"))) == Outcome(75, "lost node 1 while others were joining (link closed)")
 
 
 def test_success_is_every_rank_reporting_zero():
@@ -144,7 +139,7 @@ def test_two_lost_nodes_are_both_named():
     machine = running(4)
     machine.receive(Left(3, "link closed"))
     machine.receive(Left(1, "link closed"))
-    assert ended(machine.receive(LauncherExited(255))) == Outcome(75, "lost node 1 (link closed), node 3 (link closed)")
+    assert ended(machine.receive(LauncherExited(255))) == Outcome(75, "lost nodes 1, 3 (link closed)")
 
 
 def test_a_failed_rank_that_mpirun_does_not_mind_still_ends_the_job():
@@ -157,13 +152,41 @@ def test_a_failed_rank_that_mpirun_does_not_mind_still_ends_the_job():
 
 
 def test_a_stop_reaches_the_ranks_once_and_then_has_an_end():
-    """AWS Batch stops every node; the ranks hear it once, and what is left after the grace is killed."""
-    machine = running(2)
+    """AWS Batch stops every node; the ranks hear it once, what is left after the grace is killed, and 143 stays 143."""
+    machine = running(3)
     first = machine.receive(StopRequested(1, "SIGTERM", 25, final=True))
     assert kinds(first) == [Notify, StartTimer]
     assert machine.receive(StopRequested(0, "SIGTERM", 25, final=True)) == []
-    machine.receive(TimerFired(Timer.STOP))
+    assert KillRanks in kinds(machine.receive(TimerFired(Timer.STOP)))
+    machine.receive(Left(2, "link closed"))  # a node that was told to stop, and did
     assert ended(machine.receive(LauncherExited(143))) == Outcome(143, "stopped: SIGTERM")
+
+
+@pytest.mark.parametrize("code", [0, 143])
+def test_a_child_that_is_stopped_alone_is_a_host_that_goes(code):
+    """A program that saved its work because one host shuts down has not finished it: the job is tried again."""
+    machine = running(2)
+    machine.receive(StopRequested(1, "SIGTERM", 25, final=True))
+    for node in range(2):
+        machine.receive(RanksReported(node, 2, 2, (RankExit(node, 2 * node, code),) if code else ()))
+    assert ended(machine.receive(LauncherExited(code))) == Outcome(75, "node 1 alone was told to stop (SIGTERM)")
+
+
+def test_an_mpirun_that_outlives_its_ranks_does_not_keep_the_job():
+    """Once every rank has ended, mpirun has a deadline, too; the ranks' own codes decide."""
+    machine = running(2)
+    machine.receive(RanksReported(0, 2, 2, ()))
+    assert StartTimer(Timer.FAILURE, FAILURE_GRACE) in machine.receive(RanksReported(1, 2, 2, ()))
+    machine.receive(TimerFired(Timer.FAILURE))
+    assert ended(machine.receive(TimerFired(Timer.KILL))) == Outcome(0, "all 4 ranks ended with 0")
+
+
+def test_a_patient_job_waits_for_a_silent_node_before_it_blames_a_rank():
+    """With a long lost_after a rank that fails of a node's silence does not hide the node."""
+    machine = Leader(ME, 2, 60, 10.0)
+    machine.start()
+    machine.receive(Joined(member(1)))
+    assert StartTimer(Timer.FAILURE, 11.0) in machine.receive(RanksReported(0, 2, 1, (RankExit(0, 0, 1),)))
 
 
 def test_a_program_that_ends_by_itself_after_a_stop_keeps_its_code():
@@ -177,7 +200,10 @@ def test_a_program_that_ends_by_itself_after_a_stop_keeps_its_code():
 def test_a_spot_notice_is_passed_on_and_ends_nothing():
     """Two minutes may be enough: the notice alone does not end the job."""
     machine = running(2)
-    assert kinds(machine.receive(StopRequested(1, "spot-reclaim", 118, final=False))) == [Notify]
+    assert kinds(machine.receive(StopRequested(1, "spot-reclaim", 118, final=False))) == [Notify, StartTimer]
+    assert machine.receive(StopRequested(0, "spot-reclaim", 118, final=False)) == []  # one of many at once
+    machine.receive(TimerFired(Timer.NOTICE))
+    assert Notify in kinds(machine.receive(StopRequested(0, "spot-reclaim", 118, final=False)))
     assert machine.phase is Phase.RUNNING
 
 
