@@ -83,7 +83,7 @@ class InvalidSpec(BatchHpcError):
 
     def of(self, document: str) -> InvalidSpec:
         """The same error, naming the document it is about."""
-        return InvalidSpec(self.problems, document)
+        return InvalidSpec(self.problems, document, self.rest)
 
 
 class Unavailable(BatchHpcError):

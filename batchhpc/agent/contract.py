@@ -100,4 +100,7 @@ def parse_event_line(line: str) -> dict[str, str] | None:
     """The fields of an event line, ``node`` and ``event`` among them; None for a line of the program's own."""
     if not _EVENT_LINE.match(line):
         return None
-    return {name: json.loads(text) if text.startswith('"') else text for name, text in _FIELD.findall(line)}
+    try:
+        return {name: json.loads(text) if text.startswith('"') else text for name, text in _FIELD.findall(line)}
+    except ValueError:  # a quoted value that is no JSON string: `event_line` did not write it
+        return None

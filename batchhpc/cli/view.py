@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Protocol, Self, TextIO
 
 from batchhpc.agent.contract import parse_event_line
@@ -25,6 +26,8 @@ class Progress:
         try:
             done, total = float(event["done"]), float(event["total"])
         except (KeyError, ValueError):
+            return
+        if not (isfinite(done) and isfinite(total)):
             return
         self.done, self.total, self.unit, self.attempt = done, total, event.get("unit", ""), attempt
 

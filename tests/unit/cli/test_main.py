@@ -9,7 +9,7 @@ import pytest
 
 from batchhpc.cli import schema
 from batchhpc.cli.main import main
-from batchhpc.errors import BatchHpcError, Unavailable
+from batchhpc.errors import BatchHpcError, InvalidSpec, Problem, Unavailable
 from tests.unit.cli.conftest import JOB, Cli
 
 
@@ -105,6 +105,12 @@ def test_every_problem_is_shown(cli: Cli, tmp_path: Path) -> None:
         f"{path}: nodes: must be at least 1, but is 0",
         f"{path}: ranks_per_node: must be at least 1, but is 0",
     ])  # fmt: skip
+
+
+def test_error_that_names_its_document_keeps_the_rest() -> None:
+    """Naming the document of an error loses nothing of it, the spec without its wrong fields included."""
+    error = InvalidSpec([Problem("nodes", "is wrong")], rest="the rest").of("job.yaml")
+    assert (str(error), error.rest) == ("job.yaml: nodes: is wrong", "the rest")
 
 
 def test_json_errors(cli: Cli, tmp_path: Path) -> None:

@@ -120,7 +120,10 @@ def test_unknown_total() -> None:
     assert drawn(progress_bar(Progress(1234, 0, "paths"))).strip() == "1,234 paths"
 
 
-@pytest.mark.parametrize("event", [{}, {"done": "x", "total": "1"}, {"done": "1"}])
+@pytest.mark.parametrize(
+    "event",
+    [{}, {"done": "x", "total": "1"}, {"done": "1"}, {"done": "inf", "total": "inf"}, {"done": "1", "total": "nan"}],
+)
 def test_senseless_progress(event: dict[str, str]) -> None:
     """A progress line that makes no sense changes nothing."""
     state = Progress(1, 2, "reads", 1)
