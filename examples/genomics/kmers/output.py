@@ -31,6 +31,8 @@ from examples.genomics.kmers.plot import svg
 
 _TABLES = ("kmers.npy", "counts.npy", "dump.tsv")
 _REPORTS = ("histogram.tsv", "histogram.svg", "summary.json")  # summary.json last: it says that the others are whole
+_MARK_BYTES = 4
+_ANY_MARK = "[0-9a-f]" * 2 * _MARK_BYTES  # as a pattern of file names
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,12 @@ def prepare(comm: Communicator, out: Path) -> Place:
     Raises:
         FileNotFoundError: this rank sees another directory than rank 0.
     """
-    place = Place(out, comm.bcast(secrets.token_hex(4) if comm.rank == 0 else None))
+    place = Place(out, comm.bcast(secrets.token_hex(_MARK_BYTES) if comm.rank == 0 else None))
     if comm.rank == 0:
         out.mkdir(parents=True, exist_ok=True)
-        for left in out.glob("*.partial"):
-            left.unlink()
+        for name in (*_TABLES, *_REPORTS, "shared"):
+            for left in out.glob(f"{name}.{_ANY_MARK}.partial"):
+                left.unlink()
         place.partial("shared").touch()
     comm.Barrier()  # rank 0 made its file
     if not place.partial("shared").exists():

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from examples.genomics.kmers.kernel import Text, count_bases
 from examples.genomics.kmers.malformed import Malformed, open_text, place_of
 from examples.genomics.kmers.shares import Format, Input, Share
 
 _NEWLINE, _RETURN, _HEADER, _AT, _PLUS = b"\n\r>@+"
+_LAST_ASCII = 127
 _EMPTY = np.empty(0, np.uint8)
 _LOOK_AHEAD = 1 << 14  # bytes read at a time to find the k - 1 characters after a share
 
@@ -85,9 +87,6 @@ def _blocks(share: Share, chunk: int, tally: Tally) -> Iterator[tuple[int, Text]
                 if share.stop is not None:
                     raise Malformed(item.path, f"had {item.size} bytes when the run began, and now ends at byte {offset}")
                 return
-            if block.max() > 127:
-                at = int(np.argmax(block > 127))
-                raise _malformed(item, offset + at, f"byte 0x{block[at]:02x} is not ASCII")
             yield offset, block
             offset += len(block)
 
@@ -95,8 +94,12 @@ def _blocks(share: Share, chunk: int, tally: Tally) -> Iterator[tuple[int, Text]
 def _fasta(share: Share, blocks: Iterable[tuple[int, Text]], k: int, tally: Tally) -> Iterator[Text]:
     within_header, at_line_start = False, True
     for offset, block in blocks:
-        text, headers, within_header = _join_lines(block, at_line_start=at_line_start, within_header=within_header)
+        keep, headers, within_header = _join_lines(block, at_line_start=at_line_start, within_header=within_header)
         at_line_start = bool(block[-1] == _NEWLINE)
+        text = block[keep]
+        if text.max(initial=0) > _LAST_ASCII:
+            at = int(np.argmax(keep & (block > _LAST_ASCII)))
+            raise _not_ascii(share.input, offset + at, block[at])
         tally.sequences += headers
         tally.bases += len(text) - headers
         tally.invalid += len(text) - headers - count_bases(text)
@@ -105,11 +108,11 @@ def _fasta(share: Share, blocks: Iterable[tuple[int, Text]], k: int, tally: Tall
         yield text
 
 
-def _join_lines(block: Text, *, at_line_start: bool, within_header: bool) -> tuple[Text, int, bool]:
-    """The sequence in a block of FASTA: lines joined, of each header only its ``>``.
+def _join_lines(block: Text, *, at_line_start: bool, within_header: bool) -> tuple[npt.NDArray[np.bool_], int, bool]:
+    """What of a block of FASTA is sequence: lines without their ends, of each header only its ``>``.
 
     Returns:
-        The text, the number of headers that begin in the block, and whether the block ends within a header.
+        Whether each byte is to be kept, the number of headers that begin in the block, and whether the block ends within a header.
     """
     starts = np.concatenate(([0], np.flatnonzero(block == _NEWLINE) + 1))  # of lines; the first may be a line's rest
     lengths = np.diff(starts, append=len(block))
@@ -122,7 +125,7 @@ def _join_lines(block: Text, *, at_line_start: bool, within_header: bool) -> tup
     keep &= (block != _NEWLINE) & (block != _RETURN)
     begins = starts[header] if at_line_start or not within_header else starts[header][1:]
     keep[begins] = True
-    return block[keep], len(begins), bool(header[-1]) if filled[-1] else False
+    return keep, len(begins), bool(header[-1]) if filled[-1] else False
 
 
 def _following(item: Input, offset: int, wanted: int) -> Text:
@@ -132,9 +135,9 @@ def _following(item: Input, offset: int, wanted: int) -> Text:
         file.seek(offset)
         while len(text) < wanted and (data := file.read(_LOOK_AHEAD)):
             block = np.frombuffer(data, np.uint8)
-            more, _, within_header = _join_lines(block, at_line_start=at_line_start, within_header=within_header)
+            keep, _, within_header = _join_lines(block, at_line_start=at_line_start, within_header=within_header)
             at_line_start = bool(block[-1] == _NEWLINE)
-            text = np.concatenate((text, more))
+            text = np.concatenate((text, block[keep]))
     return text[:wanted]
 
 
@@ -171,23 +174,28 @@ def _lines_from(item: Input, offset: int, lines: int) -> Text:
 def _records(item: Input, data: Text, offset: int, tally: Tally) -> tuple[int, Text]:
     """The whole records at the start of ``data``, which is at byte ``offset`` of the file: their bytes, and their reads.
 
+    Blank lines at the end of ``data`` are no record yet: they may be the end of the file.
+
     Raises:
         Malformed: for the first record that is wrong.
     """
     ends = np.flatnonzero(data == _NEWLINE)
     ends = ends[: len(ends) // 4 * 4]
-    if not len(ends):
+    starts = np.concatenate(([0], ends + 1))[: len(ends)]
+    begun = int(np.count_nonzero(starts[0::4] < len(data.tobytes().rstrip())))  # records before the blank lines at the end
+    starts, ends = starts[: 4 * begun], ends[: 4 * begun]
+    if not begun:
         return 0, _EMPTY
-    starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts - (data[ends - 1] == _RETURN) * (ends > starts)  # without the line end, of either kind
     read, quality = lengths[1::4], lengths[3::4]
     first = data[starts]  # character of each line
     wrong = np.stack((first[0::4] != _AT, first[1::4] == _PLUS, first[2::4] != _PLUS, read != quality))
-    if wrong.any():
-        record = int(np.argmax(wrong.any(axis=0)))
+    record = int(np.argmax(wrong.any(axis=0))) if wrong.any() else begun
+    _require_ascii(item, data[: starts[4 * record] if record < begun else ends[-1]], offset, starts)
+    if record < begun:
         check = int(np.argmax(wrong[:, record]))
         line = 4 * record + check
-        found = data[starts[line] : starts[line] + min(int(lengths[line]), 20)].tobytes().decode("ascii")
+        found = data[starts[line] : starts[line] + min(int(lengths[line]), 20)].tobytes().decode(errors="backslashreplace")
         what = (
             f"a record must begin with '@', but here is {found!r}",
             f"here is {found!r}, but a read must not begin with '+'",
@@ -202,6 +210,31 @@ def _records(item: Input, data: Text, offset: int, tally: Tally) -> tuple[int, T
     tally.bases += int(read.sum())
     tally.invalid += int(read.sum()) - count_bases(text)
     return whole, text
+
+
+def _require_ascii(item: Input, data: Text, offset: int, starts: npt.NDArray[np.intp]) -> None:
+    """Reads and qualities must be ASCII; headers need not.
+
+    Args:
+        item: the file.
+        data: whole records.
+        offset: where in the file they are.
+        starts: of the lines, four a record.
+
+    Raises:
+        Malformed: names the first byte that is not ASCII.
+    """
+    if data.max(initial=0) <= _LAST_ASCII:
+        return
+    beyond = np.flatnonzero(data > _LAST_ASCII)
+    line = np.searchsorted(starts, beyond, side="right") - 1
+    beyond = beyond[line % 2 == 1]
+    if len(beyond):
+        raise _not_ascii(item, offset + int(beyond[0]), data[beyond[0]])
+
+
+def _not_ascii(item: Input, offset: int, byte: np.uint8) -> Malformed:
+    return _malformed(item, offset, f"byte 0x{byte:02x} is not ASCII")
 
 
 def _malformed(item: Input, offset: int | None, what: str) -> Malformed:

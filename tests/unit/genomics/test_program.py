@@ -126,6 +126,31 @@ def test_results_of_a_failed_run_are_not_visible(tmp_path: Path, inputs: list[st
     assert results(out) == before  # and the next run clears what was left
 
 
+def test_files_of_others_stay(tmp_path: Path, inputs: list[str]) -> None:
+    """Of what is in the directory only files with names of our own are removed."""
+    out = tmp_path / "out"
+    out.mkdir()
+    theirs = ["thesis.partial", "kmers.npy.partial", "kmers.npy.download.partial", "reads.01234567.partial"]
+    for name in [*theirs, "kmers.npy.0123abcd.partial", "shared.01234567.partial"]:
+        (out / name).touch()
+    assert run([inputs[0], "--out", str(out)], ranks=2) == 0
+    assert {name for name in results(out) if name.endswith(".partial")} == set(theirs)
+
+
+def test_look_up_of_the_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The README's look-up prints the count of a k-mer in the table and 0 for any other, one beyond the last included."""
+    path, out = tmp_path / "x.fa", tmp_path / "out"
+    path.write_text(">a\nAAAACAAAAC\n")
+    assert run([str(path), "-k", "5", "--out", str(out)]) == 0
+    readme = (Path(__file__).parents[3] / "examples/genomics/README.md").read_text()
+    code = readme.partition("```python\n")[2].partition("```")[0].replace("results/kmers", str(out))
+    kmer = "AGCTTTTCATTCTGACTGCAACGGGCAATAT"
+    capsys.readouterr()
+    for wanted in ("AAAAC", "AAAAA", "CCCCC"):
+        exec(code.replace(kmer, wanted), {})  # noqa: S102 - what the README tells its readers to run
+    assert capsys.readouterr().out.split() == ["2", "0", "0"]
+
+
 def test_directory_that_ranks_do_not_share_is_refused_before_the_work(tmp_path: Path) -> None:
     """If a node has a directory of its own under the same name, the run ends before anything is counted."""
     mine = [tmp_path / "node0", tmp_path / "node1"]

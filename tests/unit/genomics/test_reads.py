@@ -139,11 +139,37 @@ def test_format_is_told_by_content_not_by_name(tmp_path: Path) -> None:
     assert (inspect(str(path)).format, inspect(str(path)).gzipped) == (Format.FASTQ, True)
 
 
-def test_blank_lines_at_the_end_of_a_fastq_file_are_no_record(tmp_path: Path) -> None:
-    """Editors leave blank lines at the end; they are not malformed."""
+@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("chunk", [SMALLEST_CHUNK, 7, 1 << 20])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("blank", [0, 2, 3, 4, 5, 8, 21])
+@pytest.mark.parametrize(("text", "held"), [(FASTQ, 3), (FASTQ + b"@empty\n\n+\n\n", 4)])
+def test_blank_lines_at_the_end_of_a_fastq_file_are_no_record(
+    tmp_path: Path, *, text: bytes, held: int, blank: int, end: bytes, chunk: int, ranks: int
+) -> None:
+    """Any number of blank lines may stand at the end, even behind a read of no bases; they are not malformed."""
     path = tmp_path / "x.fq"
-    path.write_bytes(FASTQ + b"\n\n")
-    assert read([path])[1].sequences == 3
+    path.write_bytes(text.replace(b"\n", end) + blank * end)
+    assert read([path], ranks, chunk)[1].sequences == held
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 5])
+@pytest.mark.parametrize("chunk", [SMALLEST_CHUNK, 7, 1 << 20])
+@pytest.mark.parametrize(
+    "text",
+    [
+        ">a é\nACGTA\nCC\n>Müller, 日本\nGGGACT\n".encode(),
+        "@a é\nACGTACC\n+a é\nIIIIIII\n@日本\nGGGACT\n+\n@@@@@@\n".encode(),
+        b">\xe9\nACGTACC\n>\xff>\xfe\r\nGGGACT\n",
+    ],
+)
+def test_headers_hold_any_text(tmp_path: Path, text: bytes, chunk: int, ranks: int) -> None:
+    """A header may hold any bytes, UTF-8 or not; they change nothing."""
+    path = tmp_path / "x"
+    path.write_bytes(text)
+    words, tally = read([path], ranks, chunk)
+    assert sorted(words.values()) == sorted(count_by_hand(["ACGTACC", "GGGACT"], K).values())
+    assert (tally.sequences, tally.bases, tally.invalid) == (2, 13, 0)
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])
@@ -197,6 +223,10 @@ MALFORMED = {
         FASTQ.replace(b"TTGCA", b"+TGCA"),
         "record 2, line 6: here is '+TGCA', but a read must not begin with '+'",
     ),
+    "four blank lines between records": (
+        FASTQ.replace(b"@r2", b"\n\n\n\n@r2"),
+        "record 2, line 5: a record must begin with '@', but here is ''",
+    ),
     "line between records": (
         FASTQ.replace(b"@r2", b"\n@r2"),
         "record 2, line 5: a record must begin with '@', but here is ''",
@@ -211,7 +241,18 @@ MALFORMED = {
     ),
     "not ASCII in FASTQ": (FASTQ.replace(b"TTGCA", b"TTG\xc3A"), "record 2, line 6: byte 0xc3 is not ASCII"),
     "not ASCII in FASTA": (b">a\nACG\n>b\nACG\nA\xe9G\n", "record 2, line 5: byte 0xe9 is not ASCII"),
-    "not ASCII in a FASTA header": (b">a\nACG\n>b \xe9\nACG\n", "record 2, line 3: byte 0xe9 is not ASCII"),
+    "not ASCII in a quality": (
+        FASTQ.replace(b"@r2", b"@\xe9").replace(b"@@@@@", b"@@@@\xff"),
+        "record 2, line 8: byte 0xff is not ASCII",
+    ),
+    "not ASCII behind headers that are not, either": (
+        b">\xe9\nACG\n>b \xe9\nACG\nA\xe9G\n",
+        "record 2, line 5: byte 0xe9 is not ASCII",
+    ),
+    "no header, and not ASCII": (
+        FASTQ.replace(b"@r2", b"r\xc3\xa9").replace(b"TTGCA", b"TTG\xc3A"),
+        "record 2, line 5: a record must begin with '@', but here is 'ré'",
+    ),
 }
 
 
