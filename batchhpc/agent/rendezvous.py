@@ -98,7 +98,10 @@ class Leader:
         """What to do before the first event."""
         if not self.missing:
             return self._launch()
-        waiting = Log("waiting_for_nodes", {"missing": len(self.missing), "timeout": f"{self._join_timeout:g}s"})
+        waiting = Log(
+            "waiting_for_nodes",
+            {"missing": len(self.missing), "nodes": some("node", self.missing), "timeout": f"{self._join_timeout:g}s"},
+        )
         return [StartTimer(Timer.JOIN, self._join_timeout), waiting]
 
     def receive(self, event: Event) -> list[Action]:
@@ -236,7 +239,10 @@ class Leader:
         if not event.final:
             return []
         log = Log("stop_notice", {"from": event.node, "reason": event.reason, "seconds": f"{event.seconds:g}"})
-        return [log, *self._end(Outcome(contract.EXIT_STOPPED, f"stopped while nodes were joining: {event.reason}"))]
+        return [
+            log,
+            *self._end(Outcome(contract.EXIT_STOPPED, f"stopped while waiting for {some('node', self.missing)}: {event.reason}")),
+        ]
 
     def _judge(self) -> Outcome:
         outcome = judge(self.tally, self._launcher_code)
