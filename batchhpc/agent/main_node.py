@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import shlex
 import shutil
 import socket
 import sys
@@ -215,7 +216,7 @@ class MainNode(Node):
         argv = launch.arguments(mpi, plan, str(hosts_path))
         fabric = "efa" if plan.efa else f"tcp over {plan.subnet}"
         self.log(
-            "launching", launcher=mpi, ranks=plan.ranks, hosts=_shown(list(self._hosts)), fabric=fabric, command=" ".join(argv)
+            "launching", launcher=mpi, ranks=plan.ranks, hosts=_shown(list(self._hosts)), fabric=fabric, command=shlex.join(argv)
         )
         env = {**self.environ, **launch.variables(mpi, plan, self.environ), contract.MAIN_VARIABLES: ":".join(self.environ)}
         self.processes.start(argv, env, lambda code: self._feed(LauncherExited(code)))

@@ -98,7 +98,7 @@ def judge(tally: Tally, launcher_code: int | None) -> Outcome:
     if tally.mute:
         why = f"ranks on {some('node', tally.mute)} never said how they ended, though mpirun ended with 0"
         return Outcome(contract.EXIT_INFRASTRUCTURE, why)
-    return Outcome(0, f"all {tally.total} ranks ended with 0")
+    return Outcome(0, f"all {tally.total} ranks ended with 0" if tally.total > 1 else "the rank ended with 0")
 
 
 def some(noun: str, numbers: list[int]) -> str:

@@ -210,7 +210,7 @@ def test_a_spot_notice_is_passed_on_and_ends_nothing():
 def test_a_stop_while_nodes_join_ends_at_once():
     """Nothing runs yet, so there is nothing to wait for."""
     outcome = ended(leader().receive(StopRequested(0, "SIGTERM", 25, final=True)))
-    assert outcome == Outcome(143, "stopped while nodes were joining: SIGTERM")
+    assert outcome == Outcome(143, "stopped while waiting for nodes 1, 2: SIGTERM")
 
 
 def test_every_transition_of_the_table_leads_where_it_says():
