@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,17 +16,19 @@ from typing import Any
 
 from batchhpc.agent.contract import parse_event_line
 from batchhpc.cli.inputs import compiled, read_environment, read_job
+from batchhpc.cli.main import EXIT_INTERRUPTED
 from batchhpc.cli.view import PlainView, View, summary
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.jobs import Job, JobStatus, LogLine
 from batchhpc.local import Fault, LocalRunner
+from batchhpc.local.namespaces import isolation_command
 from batchhpc.spec import JobSpec
-
-EXIT_INTERRUPTED = 130
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs a job here and ends with its exit code."""
+    if args.isolate:
+        become_isolator()
     spec, environment = changed(read_job(args), args), read_environment(args)
     compiled_job = compiled(spec, environment, args.job)
     runner = LocalRunner(
@@ -45,10 +47,22 @@ def run(args: argparse.Namespace) -> int:
         interrupted, reasons = follow(runner, job, view)
     status, logs = job.status(), os.path.relpath(Path(args.directory) / "jobs" / job.id)
     if args.json:
-        print(json.dumps({**status_data(status), "logs": logs}, indent=2))
+        warnings = [asdict(warning) for warning in compiled_job.warnings]
+        print(json.dumps({**status_data(status, reasons), "warnings": warnings, "logs": logs}, indent=2))
     else:
         print(summary(status, logs, reasons))
     return EXIT_INTERRUPTED if interrupted else status.process_exit_code
+
+
+def become_isolator() -> None:
+    """Starts this command anew, as root of a user namespace, where that is what it takes to isolate nodes.
+
+    Raises:
+        Unavailable: nodes cannot be isolated here.
+    """
+    command = isolation_command(sys.orig_argv)
+    if command != sys.orig_argv:
+        os.execvp(command[0], command)  # noqa: S606 - the same command again
 
 
 def changed(spec: JobSpec, args: argparse.Namespace) -> JobSpec:
@@ -177,6 +191,8 @@ class _Show(threading.Thread):
             self.error = error
 
 
-def status_data(status: JobStatus) -> dict[str, Any]:
-    """A status as JSON types, with the exit code that the command ends with."""
-    return {**asdict(status), "exit_code": status.exit_code, "process_exit_code": status.process_exit_code}
+def status_data(status: JobStatus, reasons: Mapping[int, str]) -> dict[str, Any]:
+    """A status as JSON types, with the exit code that the command ends with, and why each attempt ended as `follow` knows it."""
+    attempts = [{**asdict(attempt), "why": reasons.get(number, "")} for number, attempt in enumerate(status.attempts, 1)]
+    codes = {"exit_code": status.exit_code, "process_exit_code": status.process_exit_code}
+    return {**asdict(status), "attempts": attempts, **codes}
