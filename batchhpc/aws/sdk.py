@@ -29,7 +29,7 @@ def sdk_errors() -> Iterator[None]:
     try:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
     except ModuleNotFoundError as error:
-        raise Unavailable("the AWS SDK is not installed\n  hint: pip install 'batchhpc[aws]'") from error
+        raise Unavailable("the AWS SDK is not installed\n  hint: pip install -e '.[aws]' in the checkout") from error
     try:
         yield
     except (BotoCoreError, ClientError) as error:
