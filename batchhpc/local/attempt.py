@@ -23,6 +23,7 @@ TIMED_OUT = "Job attempt duration exceeded timeout"
 NEVER_STARTED = "The job's main node ended before this node started"
 NOTICE_TIME = 120.0  # between a Spot notice and the end of the instance (R70)
 START_TIME = 60.0  # seconds that a node may take to start its command on this machine
+LONGEST_WAIT = 3600.0  # seconds; epoll takes 2^31 ms at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class AttemptRun:
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_count = 0
-        self._stop_reason = ""
+        self._stop_reason: str | None = None
 
     def run(self) -> Outcome:
         """Returns when no process of the attempt is left."""
@@ -135,14 +136,14 @@ class AttemptRun:
         assert main.stopped_at is not None
         return Outcome(
             Attempt(main.exit_code, main.reason, main.status_reason, main.started_at, main.stopped_at),
-            succeeded=main.state is JobState.SUCCEEDED and not self._stop_reason,
-            stopped=bool(self._stop_reason),
+            succeeded=main.state is JobState.SUCCEEDED and self._stop_reason is None,
+            stopped=self._stop_reason is not None,
         )
 
     # --- What happens next ----------------------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        wait = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+        wait = min(max(0.0, self._timers[0][0] - time.monotonic()), LONGEST_WAIT) if self._timers else None
         for key, _ in self._selector.select(wait):
             # An earlier event of the same moment may have closed what this one is about, and its number may be in use again.
             if self._selector.get_map().get(key.fd) is key:
@@ -164,7 +165,7 @@ class AttemptRun:
     # --- A node's life --------------------------------------------------------------------------------------------------
 
     def _start(self, node: Node) -> None:
-        if node.state is not JobState.RUNNABLE or self._main.state.ended or self._stop_reason:
+        if node.state is not JobState.RUNNABLE or self._main.state.ended or self._stop_reason is not None:
             return
         command, environment = self._commands(node.index)
         try:
@@ -183,9 +184,9 @@ class AttemptRun:
 
     def _hear(self, node: Node) -> None:
         messages = node.messages()
-        if not messages and node.control:
+        if messages is None and node.control:
             self._selector.unregister(node.control)  # the first process is about to end
-        for message in messages:
+        for message in messages or ():
             kind, _, text = message.partition(" ")
             if kind == "ready":
                 self._set_up(node)
@@ -198,6 +199,8 @@ class AttemptRun:
 
     def _set_up(self, node: Node) -> None:
         assert node.process
+        if node.process.returncode is not None:  # it ended just now
+            return
         try:
             node.set_up(self._network.attach(node.index, node.process.pid))
             for fault in self._faults:
@@ -233,13 +236,15 @@ class AttemptRun:
     def _ended(self, node: Node, code: int | None) -> None:
         watched = self._selector.get_map()
         if node.control and node.control in watched:
+            self._hear(node)  # its last words
+        if node.control and node.control in watched:
             self._selector.unregister(node.control)
         if node.control and node.output in watched:
             self._drain(node)
             self._selector.unregister(node.output)
         node.close()
         self._logbook.end(self._number, node.index)
-        node.finish(code, self._stop_reason)
+        node.finish(code, self._stop_reason or "")
         if node.main:
             self._main_ended()
 
@@ -272,11 +277,12 @@ class AttemptRun:
         for node in self._nodes:
             if node.state is JobState.RUNNABLE:
                 node.finish(None, NEVER_STARTED)
-        self._stop_nodes()
+        if self._stop_reason is None:  # otherwise they are being stopped already
+            self._stop_nodes()
 
     def _stop(self, reason: str) -> None:
         """SIGTERM to all nodes, SIGKILL after the grace (R40)."""
-        if not self._stop_reason and not self._main.state.ended:
+        if self._stop_reason is None and not self._main.state.ended:
             self._stop_reason = reason
             self._stop_nodes()
 

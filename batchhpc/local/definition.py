@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchhpc.compiler.ranges import NodeRange, winner
 from batchhpc.errors import InvalidSpec, Problem, Unavailable
 from batchhpc.local.retries import ExitRule, exit_rules
 
-_RANGE = re.compile(r"(\d+)?(?:(:)(\d+)?)?")
 _REFERENCE = re.compile(r"Ref::([A-Za-z0-9_-]+)")
 
 
@@ -79,8 +79,10 @@ def job_plan(register: Mapping[str, Any], submit: Mapping[str, Any]) -> JobPlan:
     if kind == "multinode":
         nodes, main = _multinode(register, submit)
     else:
-        container = _overridden(_container(register, "register", "containerProperties"), submit.get("containerOverrides", {}))
-        nodes, main = (_node(container, _parameters(register, submit), "register.containerProperties"),), 0
+        path = "register.containerProperties"
+        container = _container(register, "register", "containerProperties")
+        container = _overridden(container, path, submit.get("containerOverrides", {}), "submit.containerOverrides")
+        nodes, main = (_node(container, _parameters(register, submit), path),), 0
 
     strategy = submit.get("retryStrategy") or register.get("retryStrategy") or {}
     limit = (submit.get("timeout") or register.get("timeout") or {}).get("attemptDurationSeconds")
@@ -116,16 +118,16 @@ def _multinode(register: Mapping[str, Any], submit: Mapping[str, Any]) -> tuple[
     if not 0 <= main < count:
         problems.append(Problem("register.nodeProperties.mainNode", f"is {main}, but the nodes are 0 to {count - 1}", rule="R2"))
     changes = _changes(overrides, [entry["targetNodes"] for entry in ranges], problems)
-    spans: list[tuple[int, int]] = []
+    spans: list[NodeRange] = []
     for i, entry in enumerate(ranges):
         path = f"register.nodeProperties.nodeRangeProperties[{i}].targetNodes"
-        span = _bounds(entry["targetNodes"], count)
-        if span is None or span[0] > span[1] or span[0] >= count or span[1] >= count:
+        span = NodeRange.parse(entry["targetNodes"])
+        if span is None or not span.within(count) or span.within(count).stop > count:
             problems.append(
                 Problem(path, f"is {entry['targetNodes']!r}, but the nodes are 0 to {count - 1}", "as in 0:3 or 4:", "R5")
             )
-        spans.append(span or (0, -1))
-    inner = [_innermost(spans, node) for node in range(count)]
+        spans.append(span or NodeRange(0, -1))
+    inner = [winner(spans, node, count) for node in range(count)]
     if missing := [node for node, i in enumerate(inner) if i is None]:
         message = f"no range covers node {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else "")
         problems.append(Problem("register.nodeProperties.nodeRangeProperties", message, "cover 0 to numNodes - 1", "R5"))
@@ -135,9 +137,10 @@ def _multinode(register: Mapping[str, Any], submit: Mapping[str, Any]) -> tuple[
     parameters = _parameters(register, submit)
     plans = []
     for i, entry in enumerate(ranges):
-        path = f"register.nodeProperties.nodeRangeProperties[{i}]"
-        container = _overridden(_container(entry, path, "container"), changes.get(entry["targetNodes"], {}))
-        plans.append(_node(container, parameters, f"{path}.container"))
+        owner = f"register.nodeProperties.nodeRangeProperties[{i}]"
+        path, change = f"{owner}.container", changes.get(entry["targetNodes"], {})
+        container = _overridden(_container(entry, owner, "container"), path, change, "submit.nodeOverrides")
+        plans.append(_node(container, parameters, path))
     return tuple(plans[i] for i in inner if i is not None), main
 
 
@@ -155,23 +158,6 @@ def _changes(overrides: Mapping[str, Any], targets: Sequence[str], problems: lis
     return changes
 
 
-def _bounds(target: str, count: int) -> tuple[int, int] | None:
-    """First and last node of a range (R5): ``a:b``, ``:b``, ``a:``, ``:`` or ``a``."""
-    match = _RANGE.fullmatch(target)
-    if not match or not target:
-        return None
-    first = int(match[1] or 0)
-    if not match[2]:
-        return first, first
-    return first, int(match[3]) if match[3] else count - 1
-
-
-def _innermost(spans: Sequence[tuple[int, int]], node: int) -> int | None:
-    """Index of the narrowest range around a node: the inner range wins (R5)."""
-    around = [(last - first, i) for i, (first, last) in enumerate(spans) if first <= node <= last]
-    return min(around)[1] if around else None
-
-
 def _container(owner: Mapping[str, Any], path: str, member: str) -> Mapping[str, Any]:
     for other in ("ecsProperties", "eksProperties"):
         if other in owner:
@@ -182,11 +168,23 @@ def _container(owner: Mapping[str, Any], path: str, member: str) -> Mapping[str,
     return container
 
 
-def _overridden(container: Mapping[str, Any], overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+def _overridden(container: Mapping[str, Any], path: str, overrides: Mapping[str, Any], overrides_path: str) -> Mapping[str, Any]:
     """The container with its command replaced, and variables replaced by name."""
-    variables = {v["name"]: v.get("value", "") for v in (*container.get("environment", ()), *overrides.get("environment", ()))}
+    variables = {**_variables(container, path), **_variables(overrides, overrides_path)}
     environment = [{"name": name, "value": value} for name, value in variables.items()]
     return {**container, "command": overrides.get("command") or container.get("command", ()), "environment": environment}
+
+
+def _variables(owner: Mapping[str, Any], path: str) -> dict[str, str]:
+    entries = owner.get("environment", ())
+    return {_needed(entry, "name", f"{path}.environment[{i}]"): entry.get("value", "") for i, entry in enumerate(entries)}
+
+
+def _needed(entry: Mapping[str, Any], member: str, path: str) -> str:
+    if member not in entry:
+        raise InvalidSpec([Problem(f"{path}.{member}", "is missing")])
+    value: str = entry[member]
+    return value
 
 
 def _parameters(register: Mapping[str, Any], submit: Mapping[str, Any]) -> Mapping[str, str]:
@@ -200,30 +198,33 @@ def _node(container: Mapping[str, Any], parameters: Mapping[str, str], path: str
         raise Unavailable(
             f"{path}.command: is empty, and there is no image here whose own command could run\n  hint: give a command"
         )
-    volumes = {volume["name"]: volume for volume in container.get("volumes", ())}
+    environment = {variable["name"]: variable["value"] for variable in container["environment"]}
+    if any("\0" in text for text in (*command, *environment, *environment.values())):
+        raise InvalidSpec([Problem(path, "has a NUL character in its command or a variable, which no program can be given")])
+    volumes = {_needed(volume, "name", f"{path}.volumes[{i}]"): volume for i, volume in enumerate(container.get("volumes", ()))}
     linux = container.get("linuxParameters", {})
     return NodePlan(
         command=command,
-        environment={variable["name"]: variable["value"] for variable in container["environment"]},
+        environment=environment,
         secrets={secret["name"]: secret["valueFrom"] for secret in container.get("secrets", ())},
         mounts=tuple(
-            MountPoint(_source(volumes, point, f"{path}.mountPoints[{i}]"), point["containerPath"], point.get("readOnly", False))
-            for i, point in enumerate(container.get("mountPoints", ()))
+            _mount_point(volumes, point, f"{path}.mountPoints[{i}]") for i, point in enumerate(container.get("mountPoints", ()))
         ),
         devices=tuple(device["hostPath"] for device in linux.get("devices", ())),
         shared_memory=linux.get("sharedMemorySize", 64),
     )
 
 
-def _source(volumes: Mapping[str, Mapping[str, Any]], point: Mapping[str, Any], path: str) -> str:
-    volume = volumes.get(point["sourceVolume"])
+def _mount_point(volumes: Mapping[str, Mapping[str, Any]], point: Mapping[str, Any], path: str) -> MountPoint:
+    name, target = _needed(point, "sourceVolume", path), _needed(point, "containerPath", path)
+    volume = volumes.get(name)
     if volume is None:
-        raise InvalidSpec([Problem(f"{path}.sourceVolume", f"is {point['sourceVolume']!r}, which is no volume of the container")])
+        raise InvalidSpec([Problem(f"{path}.sourceVolume", f"is {name!r}, which is no volume of the container")])
     if "efsVolumeConfiguration" in volume:
-        file_system: str = volume["efsVolumeConfiguration"]["fileSystemId"]
-        return file_system
-    path_on_host: str = volume.get("host", {}).get("sourcePath") or point["containerPath"]
-    return path_on_host
+        source: str = volume["efsVolumeConfiguration"]["fileSystemId"]
+    else:
+        source = volume.get("host", {}).get("sourcePath") or target
+    return MountPoint(source, target, point.get("readOnly", False))
 
 
 def _dependencies(submit: Mapping[str, Any]) -> tuple[str, ...]:

@@ -36,7 +36,9 @@ class FaultKind(StrEnum):
         return self in (FaultKind.PARTITION, FaultKind.DELAY)
 
 
-_GRAMMAR = re.compile(r"(?P<kind>[a-z]+):(?P<node>\d+)(?:@(?P<time>\d+(?:\.\d+)?)(?P<unit>ms|s|m))?(?:/(?P<attempt>\d+))?")
+_GRAMMAR = re.compile(
+    r"(?P<kind>[a-z]+):(?P<node>\d{1,9})(?:@(?P<time>\d{1,9}(?:\.\d{1,9})?)(?P<unit>ms|s|m))?(?:/(?P<attempt>\d{1,9}))?", re.ASCII
+)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _HINT = (
     "write kill:NODE@TIME, notice:NODE@TIME, late:NODE@TIME, never:NODE, partition:NODE@TIME or delay:NODE@TIME, as in kill:2@10s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import select
@@ -9,6 +10,7 @@ import shutil
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -108,10 +110,10 @@ class LocalJob:
             if self.status.state.ended:
                 orders.wake()
 
-    def wait_change(self, seen: int, timeout: float | None) -> int:
+    def wait_change(self, seen: int) -> int:
         """Waits until there is more to see than change number ``seen``: a state, or output; gives the newest number."""
         with self._changed:
-            self._changed.wait_for(lambda: self._change > seen, timeout)
+            self._changed.wait_for(lambda: self._change > seen)
             return self._change
 
     def reader(self) -> LogReader:
@@ -124,19 +126,21 @@ class LocalJob:
         try:
             self._enter(JobState.PENDING)
             failure = self._await_dependencies()
-            if failure:
+            if failure is not None:
                 self._finish(JobState.FAILED, failure)
             else:
                 self._try()
-        except BaseException as error:
-            # Whoever waits must not wait for ever; the traceback is shown by threading's own hook.
+        except BaseException as error:  # noqa: BLE001 - it is told
+            # Whoever waits must not wait for ever, and learns the reason from the job's state.
             reason = str(error) if isinstance(error, BatchHpcError) else f"the local runner failed: {error!r}"
-            self._finish(JobState.FAILED, reason)
+            with contextlib.suppress(OSError):  # the state in memory is what counts
+                self._finish(JobState.FAILED, reason)
             if not isinstance(error, BatchHpcError):
-                raise
+                with contextlib.suppress(OSError):
+                    (self._directory / "failure.txt").write_text(traceback.format_exc())
 
-    def _await_dependencies(self) -> str:
-        """Waits until all dependencies have succeeded; gives why the job cannot run, or nothing."""
+    def _await_dependencies(self) -> str | None:
+        """Waits until all dependencies have succeeded; gives why the job cannot run, or None."""
         while True:
             states = [dependency.status.state for dependency in self._dependencies]
             if self._orders.stop_reason is not None:
@@ -144,7 +148,7 @@ class LocalJob:
             if JobState.FAILED in states:
                 return DEPENDENCY_FAILED
             if all(state is JobState.SUCCEEDED for state in states):
-                return ""
+                return None
             select.select([self._orders], [], [])
             self._orders.take()
 
@@ -229,8 +233,10 @@ class LocalJob:
         for node in self._nodes:
             if not node.state.ended:
                 node.finish(None, reason)
-        self._logbook.close()
-        self._publish()
+        try:
+            self._logbook.close()
+        finally:
+            self._publish()
 
     def _snapshot(self) -> JobStatus:
         main = self._nodes[self._plan.main]

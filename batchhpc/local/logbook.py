@@ -7,6 +7,9 @@ from pathlib import Path
 
 from batchhpc.jobs import LogLine
 
+LONGEST_LINE = 1 << 20
+"""Bytes of an unfinished line that are kept until its end comes."""
+
 
 class LogBook:
     """Written by the job's thread only; any thread may read.
@@ -21,7 +24,7 @@ class LogBook:
         self._nodes: dict[tuple[int, int], _NodeLog] = {}
 
     def write(self, attempt: int, node: int, data: bytes) -> None:
-        """Takes what a node put out; an unfinished last line waits for its rest, or for `end`."""
+        """Takes what a node put out; an unfinished last line waits for its rest, for `end`, or until it is too long."""
         key = (attempt, node)
         if key not in self._nodes:
             self._nodes[key] = _NodeLog(self._directory / f"attempt-{attempt}" / f"node-{node}.log")
@@ -52,8 +55,12 @@ class _NodeLog:
         self.rest = b""
 
     def add(self, data: bytes) -> list[bytes]:
+        """The lines that the data completes; of output without line ends a line is made where it becomes too long."""
         self.file.write(data)
         *lines, self.rest = (self.rest + data).split(b"\n")
+        if len(self.rest) > LONGEST_LINE:
+            lines.append(self.rest)
+            self.rest = b""
         return lines
 
 

@@ -85,15 +85,20 @@ class Node:
         os.set_blocking(reader, False)
         self.control, self.output, self.state = ours, reader, JobState.STARTING
 
-    def messages(self) -> list[str]:
-        """Lines that came from the first process; see init.py."""
+    def messages(self) -> list[str] | None:
+        """Whole lines that came from the first process since (init.py); None when no more can come."""
         assert self.control
+        ended = False
         try:
-            received = self.control.recv(4096)
-        except (BlockingIOError, ConnectionResetError):
-            return []
-        *lines, self._received = (self._received + received).split(b"\n")
-        return [line.decode(errors="replace") for line in lines]
+            while received := self.control.recv(4096):
+                self._received += received
+            ended = True
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            ended = True
+        *lines, self._received = self._received.split(b"\n")
+        return None if ended and not lines else [line.decode(errors="replace") for line in lines]
 
     def set_up(self, setup: Mapping[str, Any]) -> None:
         """Lets the first process set the node up and start the command."""

@@ -24,6 +24,7 @@ from batchhpc.local.namespaces import IsolatedNetwork, check_delay, check_isolat
 from batchhpc.local.network import Network
 
 CLOSED = "The local runner was closed"
+LONGEST_REASON = 1024  # characters (R44)
 
 
 class LocalRunner:
@@ -115,8 +116,12 @@ class LocalRunner:
                 check_delay()
         job_id = str(uuid.uuid4())
         directory = self._directory.absolute() / "jobs" / job_id
-        directory.mkdir(parents=True)
-        (directory / "documents.json").write_text(compiled.to_json())
+        try:
+            directory.mkdir(parents=True)
+            (directory / "documents.json").write_text(compiled.to_json())
+        except OSError as error:
+            hint = "name a directory that can be written: LocalRunner(Path(...))"
+            raise Unavailable(f"{directory}: cannot be made: {error.strerror}\n  hint: {hint}") from error
         self._jobs[job_id] = job = LocalJob(
             job_id,
             plan,
@@ -155,8 +160,16 @@ class LocalRunner:
         return self.status(job_id)
 
     def terminate(self, job_id: str, reason: str) -> None:
-        """Ends the job with this reason, in whatever state it is (R44): SIGTERM, then SIGKILL after the grace."""
-        self._find(job_id)[0].stop(reason)
+        """Ends the job with this reason, in whatever state it is (R44): SIGTERM, then SIGKILL after the grace.
+
+        Raises:
+            InvalidSpec: a reason that AWS Batch would not take.
+        """
+        job, _ = self._find(job_id)
+        if not 1 <= len(reason) <= LONGEST_REASON:
+            hint = f"give 1 to {LONGEST_REASON}"
+            raise InvalidSpec([Problem("reason", f"has {len(reason)} characters", hint, rule="R44")])
+        job.stop(reason)
 
     def logs(self, job_id: str, *, follow: bool = False) -> Iterator[LogLine]:
         """Output of all nodes and attempts as it came, or of one node, ``ID#2``; with ``follow`` until the job ends."""
@@ -175,7 +188,7 @@ class LocalRunner:
         job, _ = self._find(job_id)
         reader, seen, told = job.reader(), 0, None
         while True:
-            seen = job.wait_change(seen, None)
+            seen = job.wait_change(seen)
             status = job.status  # before the lines: all lines of a job that has ended are there
             yield from reader.new_lines()
             if status != told:

@@ -16,7 +16,6 @@ PASSED_ON = (
     "LC_CTYPE",
     "TZ",
     "LD_LIBRARY_PATH",  # an MPI that came with environment modules, not with a wheel
-    "COVERAGE_PROCESS_START",  # so that tests see what the nodes run
 )
 """Variables of the caller that nodes see as they are. This machine stands for the image, but not the caller's shell."""
 

@@ -24,7 +24,7 @@ def multinode(
     script: str | list[str], nodes: int = 3, *, container: Any = None, register: Any = None, **submit: Any
 ) -> CompiledJob:
     """A multi-node job whose nodes run a script of ``sh``; a list has the main node's first, then the children's."""
-    scripts = {"0:": script} if isinstance(script, str) else {"0": script[0], "1:": script[1]}
+    scripts = {"0:": script} if isinstance(script, str) else {"0:0": script[0], "1:": script[1]}
     ranges = [
         {"targetNodes": target, "container": {"image": "none", "command": ["sh", "-c", text], **(container or {})}}
         for target, text in scripts.items()

@@ -40,11 +40,11 @@ def single(properties: dict[str, Any], *, register: Any = None, **submit: Any) -
         (["0:3"], "aaaa"),
         ([":"], "aaaa"),
         (["0:"], "aaaa"),
-        (["0", "1:"], "abbb"),
+        (["0:0", "1:"], "abbb"),
         ([":1", "2:3"], "aabb"),
         (["0:3", "1:2"], "abba"),
         (["1:2", "0:3"], "baab"),
-        (["0:", "2"], "aaba"),
+        (["0:", "2:2"], "aaba"),
     ],
 )
 def test_ranges_cover_nodes_and_the_inner_one_wins(ranges: list[str], expected: str) -> None:
@@ -53,7 +53,7 @@ def test_ranges_cover_nodes_and_the_inner_one_wins(ranges: list[str], expected: 
     assert "".join(words(made)) == expected
 
 
-@pytest.mark.parametrize("ranges", [["1:"], ["0:1"], ["0:9"], ["2:1", "0:"], ["x"], [""]])
+@pytest.mark.parametrize("ranges", [["1:"], ["0:1"], ["0:9"], ["2:1", "0:"], ["x"], [""], ["0", "1:"], ["0:", "4:"]])
 def test_ranges_that_do_not_cover_the_nodes_are_refused(ranges: list[str]) -> None:
     """A gap, an end beyond the last node, or no range at all is an error that names the rule."""
     with pytest.raises(InvalidSpec, match=r"\(R5\)"):
@@ -62,7 +62,7 @@ def test_ranges_that_do_not_cover_the_nodes_are_refused(ranges: list[str]) -> No
 
 def test_more_nodes_join_the_open_range() -> None:
     """SubmitJob's numNodes counts, and the open range takes the new nodes (R45)."""
-    made = plan({"0": container("a"), "1:": container("b")}, 2, nodeOverrides={"numNodes": 4})
+    made = plan({"0:0": container("a"), "1:": container("b")}, 2, nodeOverrides={"numNodes": 4})
     assert words(made) == ["a", "b", "b", "b"]
 
 
@@ -77,7 +77,7 @@ def test_overrides_replace_the_command_and_variables_by_name() -> None:
     environment = [{"name": "KEPT", "value": "1"}, {"name": "CHANGED", "value": "1"}]
     changed = [{"name": "CHANGED", "value": "2"}, {"name": "NEW", "value": "3"}]
     made = plan(
-        {"0": container("a", environment=environment), "1:": container("b", environment=environment)},
+        {"0:0": container("a", environment=environment), "1:": container("b", environment=environment)},
         2,
         nodeOverrides={
             "nodePropertyOverrides": [
@@ -154,6 +154,24 @@ def test_what_cannot_run_is_refused(register: dict[str, Any], submit: dict[str, 
     """Documents that Batch refuses are invalid, those that only Batch can run are unavailable."""
     with pytest.raises(error):
         single({"command": ["a"]}, register=register, **submit)
+
+
+@pytest.mark.parametrize(
+    ("properties", "where"),
+    [
+        ({"volumes": [{}]}, "volumes[0].name"),
+        ({"volumes": [{"name": "v"}], "mountPoints": [{"sourceVolume": "v"}]}, "mountPoints[0].containerPath"),
+        ({"mountPoints": [{"containerPath": "/v"}]}, "mountPoints[0].sourceVolume"),
+        ({"environment": [{"value": "1"}]}, "environment[0].name"),
+        ({"environment": [{"name": "A", "value": "a\0b"}]}, "NUL"),
+        ({"command": ["a\0b"]}, "NUL"),
+    ],
+)
+def test_broken_entries_are_problems_that_say_where(properties: dict[str, Any], where: str) -> None:
+    """A part that is missing, or text that no program can be given, is an invalid document and never a crash."""
+    with pytest.raises(InvalidSpec) as caught:
+        single({"command": ["a"], **properties})
+    assert where in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["definition", "definition:7", "arn:aws:batch:eu-west-1:1:job-definition/definition:7"])

@@ -29,7 +29,21 @@ def test_a_fault_is_read_as_written(text: str, fault: Fault) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "kill", "kill:2", "kill:@3s", "kill:-1@3s", "kill:2@3", "burn:1@3s", "never:1@3s", "kill:1@3s/0", "kill:1@3s extra"],
+    [
+        "",
+        "kill",
+        "kill:2",
+        "kill:@3s",
+        "kill:-1@3s",
+        "kill:2@3",
+        "burn:1@3s",
+        "never:1@3s",
+        "kill:1@3s/0",
+        "kill:1@3s extra",
+        pytest.param(f"kill:{'9' * 5000}@1s", id="long node"),
+        pytest.param(f"kill:1@{'9' * 5000}s", id="long time"),
+        pytest.param(f"kill:1@1s/{'9' * 5000}", id="long attempt"),
+    ],
 )
 def test_bad_grammar_is_an_error_with_a_remedy(text: str) -> None:
     """What is not a fault is refused, quoting it and showing how to write one."""
