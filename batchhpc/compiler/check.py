@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,46 +20,65 @@ def check_documents(
     register: Mapping[str, Any], submit: Mapping[str, Any], environment: Environment | None = None
 ) -> list[Problem]:
     """What is wrong with two documents, wherever they come from; paths are the documents'."""
+    return [problem for problem, _ in _found(register, submit, environment or Environment())]
+
+
+def _found(register: Mapping[str, Any], submit: Mapping[str, Any], environment: Environment) -> Iterator[tuple[Problem, str]]:
+    """What is wrong with two documents, each problem with its topic."""
     definition, problems = well_typed(register, REGISTER, DEFINITION)
     request, more = well_typed(submit, SUBMIT, REQUEST)
-    facts = Facts(definition, request, environment or Environment())
-    found = (rule.problem(finding) for rule in RULES.values() for check in rule.document_checks for finding in check(facts))
-    return [*problems, *more, *found]
+    yield from ((problem, "") for problem in (*problems, *more))
+    facts = Facts(definition, request, environment)
+    for rule in RULES.values():
+        yield from ((rule.problem(finding), finding.topic) for check in rule.document_checks for finding in check(facts))
 
 
 def check_job(plan: Plan, register: Mapping[str, Any], submit: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with a compiled job, each thing once: in the spec's words, or the overlay's where it did it."""
     findings = [(rule, finding) for rule in RULES.values() for check in rule.plan_checks for finding in check(plan)]
-    asked = [rule.problem(finding) for rule, finding in findings]
-    told = {rule.number for rule, finding in findings if not finding.alone}
+    told = {(rule.number, finding.topic) for rule, finding in findings if finding.topic}
+    firm = {(finding.path, finding.message) for _, finding in findings if not finding.waivable}
     overlaid = tuple(touched(plan.spec.overlay))
-    problems: dict[tuple[str, str], Problem] = {(problem.path, problem.message): problem for problem in asked}
-    for problem in check_documents(register, submit, plan.environment):
+    problems = {(finding.path, finding.message): rule.problem(finding) for rule, finding in findings}
+    for problem, topic in _found(register, submit, plan.environment):
         if any(_same_place(problem.path, path) for path in overlaid):
             said = replace(problem, path=f"overlay.{problem.path}")
-        elif problem.rule in told:
+        elif (problem.rule, topic) in told:
             continue
         else:
             said = replace(problem, path=in_words(problem.path, plan, register))
         problems.setdefault((said.path, said.message), said)
-    return waived(problems.values(), plan.spec.waive)
+    return waived(problems.values(), plan.spec.waive, firm)
 
 
 def _same_place(path: str, overlaid: str) -> bool:
     return any(f"{one}.".startswith((f"{two}.", f"{two}[")) for one, two in ((path, overlaid), (overlaid, path)))
 
 
-def waived(problems: Iterable[Problem], waive: Mapping[str, str]) -> list[Problem]:
-    """The problems with waived rules turned into warnings, and what is wrong with the waivers themselves."""
-    made = [
-        replace(problem, severity=Severity.WARNING, waived=waive[problem.rule]) if problem.rule in waive else problem
-        for problem in problems
-    ]
+def waived(problems: Iterable[Problem], waive: Mapping[str, str], firm: Collection[tuple[str, str]] = ()) -> list[Problem]:
+    """The problems with waived rules turned into warnings, and what is wrong with the waivers themselves.
+
+    Args:
+        problems: what was found.
+        waive: rules to waive, and why.
+        firm: path and message of problems that stay errors, since another job than the one asked for would be compiled.
+    """
+    made = []
+    for problem in problems:
+        if problem.rule not in waive:
+            made.append(problem)
+        elif not RULES[problem.rule].waivable or (problem.path, problem.message) in firm:
+            hint = "; ".join(part for part in (problem.hint, "this cannot be waived: it would be another job") if part)
+            made.append(replace(problem, hint=hint))
+        else:
+            made.append(replace(problem, severity=Severity.WARNING, waived=waive[problem.rule]))
     broken = {problem.rule for problem in made}
     for rule in waive:
         if rule not in RULES:
             hint = ELSEWHERE.get(rule, f"known rules: {', '.join(RULES)}")
             made.append(Problem(f"waive.{rule}", "is not a rule that jobs are checked for", hint))
+        elif not RULES[rule].waivable:
+            made.append(Problem(f"waive.{rule}", "is a rule that cannot be waived: a job that breaks it means nothing"))
         elif rule not in broken:
             message = "waives a rule that the job does not break"
             made.append(Problem(f"waive.{rule}", message, "leave it out", severity=Severity.WARNING))

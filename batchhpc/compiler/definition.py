@@ -74,7 +74,7 @@ def bookkeeping(plan: Plan) -> dict[str, str]:
     """Tags that tell where a definition comes from, and which rules its author waived."""
     return {
         "batchhpc:environment": plan.environment.name,
-        "batchhpc:job": plan.spec.name,
+        "batchhpc:job": _tag_value(plan.spec.name),
         "batchhpc:shape": plan.shape.value,
         **_waivers(plan),
     }

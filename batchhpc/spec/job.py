@@ -84,12 +84,17 @@ def _words(value: object) -> object:
 class JobSpec(Document):
     """One tightly coupled job: a program, and the nodes and ranks it runs on."""
 
+    # Limits of AWS are left to the compiler's rules, which have a number and can be waived; the schema tells them to editors.
+
     _DECISIVE: ClassVar[frozenset[str]] = frozenset(
-        {"nodes", "node_groups", "ranks_per_node", "cpus_per_rank", "instance_type", "shape", "overlay", "waive"}
-    )
+        {
+            "nodes", "node_groups", "ranks_per_node", "cpus_per_rank", "memory_per_node", "gpus_per_node", "shared_memory",
+            "instance_type", "shape", "share", "parameters", "command", "env", "secrets", "overlay", "waive",
+        }
+    )  # fmt: skip
     _STAND_INS: ClassVar[dict[str, Any]] = {"name": "job", "image": "image", "command": ("true",)}
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", json_schema_extra={"maxLength": 128})
     """Name of the job: letters, digits, ``-`` and ``_``, at most 128 (R14)."""
     image: str = Field(min_length=1)
     """Container image. It needs Python 3.11 and ``pip install --no-deps batchhpc``; local runs use this machine instead."""
@@ -121,22 +126,22 @@ class JobSpec(Document):
     """Size of ``/dev/shm``, which MPI uses between ranks of a node; chosen from ranks and memory if left out."""
     time_limit: Duration = Duration.parse("1h")
     """Longest time one attempt may run, at least 60 s (R40). There is always one: a hung job must not run for ever."""
-    attempts: int = Field(default=3, ge=1, le=10)
+    attempts: int = Field(default=3, ge=1, json_schema_extra={"maximum": 10})
     """How often the job may be started in all (R38). Only lost nodes and failed image pulls are tried again, never the
     program's own failure."""
     launcher: Launcher = Launcher.AUTO
     """Which ``mpirun`` starts the ranks: auto, openmpi, mpich, intelmpi, or none to run the command once per node."""
-    node_groups: tuple[NodeGroup, ...] = Field(default=(), max_length=5)
+    node_groups: tuple[NodeGroup, ...] = Field(default=(), json_schema_extra={"maxItems": 5})
     """Up to five ranges of nodes that differ in resources, variables or mounts (R4)."""
     tags: FrozenMap = Field(default_factory=dict)
     """Tags of the job and its definition, for cost allocation (R21)."""
-    priority: int | None = Field(default=None, ge=0, le=9999)
+    priority: int | None = Field(default=None, ge=0, json_schema_extra={"maximum": 9999})
     """Scheduling priority within the share, 0 to 9999; fair-share queues only (R21)."""
-    share: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]{1,255}$")
+    share: str | None = Field(default=None, json_schema_extra={"pattern": "^[A-Za-z0-9]{1,255}$"})
     """Share identifier; must be given exactly if the queue has a fair-share policy (R51)."""
     parameters: FrozenMap = Field(default_factory=dict)
     """Values for ``Ref::name`` words of the command (R46)."""
-    depends_on: tuple[str, ...] = Field(default=(), max_length=20)
+    depends_on: tuple[str, ...] = Field(default=(), json_schema_extra={"maxItems": 20})
     """Ids of jobs that must have succeeded first; at most 20 (R47)."""
     user: Text | None = None
     """User the container runs as; the image's own if left out."""

@@ -9,8 +9,14 @@ from batchhpc.compiler.facts import DEFINITION, Facts
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.spec import Capacity
 
-R1 = Rule("R1", "A multinode definition has nodeProperties; a container definition has containerProperties or the like.")
-R6 = Rule("R6", "Each node range has exactly one of container, ecsProperties and eksProperties, and each container an image.")
+R1 = Rule(
+    "R1", "A multinode definition has nodeProperties; a container definition has containerProperties or the like.", waivable=False
+)
+R6 = Rule(
+    "R6",
+    "Each node range has exactly one of container, ecsProperties and eksProperties, and each container an image.",
+    waivable=False,
+)
 R11 = Rule("R11", "Multi-node parallel jobs run in on-demand environments only.")
 R12 = Rule("R12", "platformCapabilities is EC2 and nothing else.")
 R13 = Rule("R13", "Members for Fargate or Managed Instances are not in a definition for EC2.")
@@ -51,7 +57,7 @@ def one_content_per_range(facts: Facts) -> Iterator[Finding]:
 @R11.document
 def not_on_spot(facts: Facts) -> Iterator[Finding]:
     if facts.multinode and facts.environment.capacity is Capacity.SPOT:
-        yield Finding(f"{DEFINITION}.type", *on_spot(facts.environment.name))
+        yield Finding(f"{DEFINITION}.type", *on_spot(facts.environment.name), topic="spot")
 
 
 def on_spot(environment: str) -> tuple[str, str]:

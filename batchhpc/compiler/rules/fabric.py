@@ -43,10 +43,11 @@ def slots_for(path: str, count: int, kind: InstanceType, environment: Environmen
             f"{count} EFA interfaces fill all {kind.slots} network interface slots of {kind.name}, "
             "but a node of a multi-node job needs one for its container",
             f"efa_interfaces: {kind.efa_beside_task} in environment {environment.name}",
+            topic="slots",
         )
     elif count and kind.card_slots[0] < 2:
         message = f"the EFA interface fills network card 0 of {kind.name}; nobody says whether ECS takes another card"
-        yield Finding(path, message, "try it first", Severity.WARNING)
+        yield Finding(path, message, "try it first", Severity.WARNING, topic="slots")
 
 
 @R63.document
@@ -64,7 +65,7 @@ def sold_as_spot(facts: Facts) -> Iterator[Finding]:
         return
     kinds = {kind.name: kind for container in facts.containers for kind in container.kinds}
     if kinds and not any(kind.spot for kind in kinds.values()):
-        yield Finding(f"{REQUEST}.jobQueue", *not_spot(", ".join(kinds), facts.environment))
+        yield Finding(f"{REQUEST}.jobQueue", *not_spot(", ".join(kinds), facts.environment), topic="spot")
 
 
 def not_spot(name: str, environment: Environment) -> tuple[str, str]:
@@ -84,13 +85,12 @@ def efa_devices(facts: Facts) -> Iterator[Finding]:
             if not match:
                 yield Finding(f"{path}.hostPath", f"is {host!r}, but an EFA device is /dev/infiniband/uverbs0, uverbs1 and so on")
             elif kind and not kind.efa:
-                yield Finding(
-                    f"{path}.hostPath", f"{host} is not there on {kind.name}, which has no EFA", "fabric: ena, or a type with EFA"
-                )
+                message = f"{host} is not there on {kind.name}, which has no EFA"
+                yield Finding(f"{path}.hostPath", message, "fabric: ena, or a type with EFA", topic="there")
             elif most is not None and int(match[1]) >= most:
                 has = f"{most} EFA interface{'s' if most > 1 else ''}, numbered from 0"
                 message = f"{host} is not there: the node has {has}, and a missing device stops the container"
-                yield Finding(f"{path}.hostPath", message)
+                yield Finding(f"{path}.hostPath", message, topic="there")
             if device.get("containerPath", host) != host:
                 yield Finding(f"{path}.containerPath", f"is {device['containerPath']!r}, but must be {host!r}, as on the host")
             if lacking := sorted(_PERMISSIONS - set(device.get("permissions", []))):

@@ -9,10 +9,14 @@ from batchhpc.compiler.ranges import NodeRange, unclear, uncovered
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.errors import Severity
 
-R2 = Rule("R2", "There is at least one node, and mainNode is one of them.")
+R2 = Rule("R2", "There is at least one node, and mainNode is one of them.", waivable=False)
 R3 = Rule("R3", "A multi-node parallel job has at most 1,000 nodes; one of a single node is better a container job.")
 R4 = Rule("R4", "There are at most five node ranges.")
-R5 = Rule("R5", "Node ranges can be read, cover all nodes, and of two that share nodes one is narrower and inside the other.")
+R5 = Rule(
+    "R5",
+    "Node ranges can be read, cover all nodes, and of two that share nodes one is narrower and inside the other.",
+    waivable=False,
+)
 R45 = Rule("R45", "Overrides fit the definition: same ranges, and another numNodes only with an open range.")
 
 _NODES = f"{DEFINITION}.nodeProperties"

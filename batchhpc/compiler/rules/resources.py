@@ -38,7 +38,7 @@ def one_type(facts: Facts) -> Iterator[Finding]:
     first = stated[0][1] if stated else ""
     for path, name in stated:
         if instance_type(name) is None:
-            yield Finding(path, *unknown_type(name))
+            yield Finding(path, *unknown_type(name), topic="unknown")
         elif name != first:
             yield Finding(path, f"is {name}, but {stated[0][0]} is {first}: all nodes have the same type")
     only = facts.register.get("containerProperties", {}).get("instanceType")
@@ -52,7 +52,7 @@ def launchable(facts: Facts) -> Iterator[Finding]:
     allowed = facts.environment.instance_types
     for path, name in facts.stated_types:
         if name and allowed and name not in allowed:
-            yield Finding(path, *not_launched(name, facts.environment))
+            yield Finding(path, *not_launched(name, facts.environment), topic="launch")
 
 
 def not_launched(name: str, environment: Environment) -> tuple[str, str]:
@@ -97,7 +97,7 @@ def _amount(path: str, value: str | None, kind: str, least: int, unit: str) -> I
 def _too_many_vcpus(path: str, container: Container) -> Iterator[Finding]:
     asked, kind = container.resource("VCPU"), container.largest
     if kind and asked is not None and asked > kind.vcpus:
-        yield Finding(path, f"asks for {asked} vCPU, but {kind.name} has {kind.vcpus}")
+        yield Finding(path, f"asks for {asked} vCPU, but {kind.name} has {kind.vcpus}", topic="vcpus")
 
 
 def _override_amounts(facts: Facts) -> Iterator[Finding]:
@@ -124,7 +124,8 @@ def gpus(facts: Facts) -> Iterator[Finding]:
         asked = container.resource("GPU")
         most = max(container.kinds, key=lambda kind: kind.gpus, default=None)
         if asked and most and asked > most.gpus:
-            yield Finding(f"{container.path}.resourceRequirements", f"asks for {asked} GPUs, but {most.name} has {most.gpus}")
+            message = f"asks for {asked} GPUs, but {most.name} has {most.gpus}"
+            yield Finding(f"{container.path}.resourceRequirements", message, topic="gpus")
         for i, each in enumerate(container.data.get("resourceRequirements", [])):
             if each.get("type") == "GPU" and container.resource("GPU") is None:
                 path = f"{container.path}.resourceRequirements[{i}].value"
@@ -145,13 +146,13 @@ def too_much_memory(path: str, verb: str, asked: int, kind: InstanceType, enviro
     """What there is to say about that many MiB on that type."""
     reserved = whole_mib(environment.reserved_memory)
     hint = f"{fitted_memory(kind, environment.reserved_memory)} MiB surely fits"
-    if asked > kind.memory_mib - reserved:
+    if asked > kind.memory_mib - reserved or asked >= kind.memory_mib:
         message = f"{verb}{asked} MiB, but {kind.name} has {kind.memory_mib} MiB, of which {reserved} MiB are reserved for the host"
-        yield Finding(path, message, hint)
+        yield Finding(path, message, hint, topic="memory")
     elif asked * 100 > kind.memory_mib * _TIGHT:
         part = f"{asked * 100 / kind.memory_mib:.1f} % of the {kind.memory_mib} MiB of {kind.name}"
         message = f"{verb}{asked} MiB, {part}: it may never start"
-        yield Finding(path, message, hint, Severity.WARNING)
+        yield Finding(path, message, hint, Severity.WARNING, topic="memory")
 
 
 @R27.document

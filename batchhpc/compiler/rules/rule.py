@@ -16,15 +16,16 @@ class Finding:
 
     Attributes:
         severity: only where it differs from the rule's own.
-        alone: whether a finding of a plan check says what no document can show, so that it stands beside findings of
-            documents; others are said instead of them.
+        topic: a finding of a plan check is said instead of the findings of document checks with the same rule and topic.
+        waivable: whether the job that is compiled is still the one asked for if the rule is waived.
     """
 
     path: str
     message: str
     hint: str = ""
     severity: Severity | None = None
-    alone: bool = False
+    topic: str = ""
+    waivable: bool = True
 
 
 DocumentCheck = Callable[[Facts], Iterable[Finding]]
@@ -40,12 +41,14 @@ class Rule:
         summary: one line, as a demand.
         severity: what breaking it is, unless a finding says otherwise.
         document_checks: look at the compiled documents, the overlay included; paths are the documents'.
+        waivable: whether a job that breaks it means anything at all.
         plan_checks: look at the spec and what was decided for it; paths are the spec's.
     """
 
     number: str
     summary: str
     severity: Severity = Severity.ERROR
+    waivable: bool = True
     document_checks: list[DocumentCheck] = field(default_factory=list)
     plan_checks: list[PlanCheck] = field(default_factory=list)
 

@@ -153,6 +153,5 @@ def array_size(facts: Facts) -> Iterator[Finding]:
         return
     size = facts.submit["arrayProperties"].get("size")
     if size is None or not 2 <= size <= 10_000:
-        yield Finding(
-            f"{REQUEST}.arrayProperties.size", f"is {'missing' if size is None else size}, but an array has 2 to 10000 children"
-        )
+        message = f"is {'missing' if size is None else size}, but an array has 2 to 10000 children"
+        yield Finding(f"{REQUEST}.arrayProperties.size", message, topic="size")

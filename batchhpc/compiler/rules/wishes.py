@@ -31,14 +31,14 @@ def _groups(plan: Plan) -> Iterator[tuple[str, NodeGroup | None]]:
 def type_exists(plan: Plan) -> Iterator[Finding]:
     name = plan.spec.instance_type
     if name is not None and plan.kind is None:
-        yield Finding("instance_type", *unknown_type(name))
+        yield Finding("instance_type", *unknown_type(name), topic="unknown")
 
 
 @R7.plan
 def types_of_the_environment_exist(plan: Plan) -> Iterator[Finding]:
     for name in plan.environment.instance_types:
         if instance_type(name) is None:
-            yield Finding("environment.instance_types", *unknown_type(name), alone=True)
+            yield Finding("environment.instance_types", *unknown_type(name))
 
 
 @R7.plan
@@ -46,14 +46,14 @@ def type_is_a_measure(plan: Plan) -> Iterator[Finding]:
     name, others = plan.spec.instance_type, [each for each in plan.environment.instance_types if each != plan.spec.instance_type]
     if name and others and plan.shape is not Shape.MULTINODE:
         message = f"sizes the nodes for {name}, but a {plan.shape.value} may find itself on {', '.join(others)} as well"
-        yield Finding("instance_type", message, "", Severity.WARNING, alone=True)
+        yield Finding("instance_type", message, "", Severity.WARNING)
 
 
 @R8.plan
 def type_launchable(plan: Plan) -> Iterator[Finding]:
     name = plan.spec.instance_type
     if name and plan.environment.instance_types and name not in plan.environment.instance_types:
-        yield Finding("instance_type", *not_launched(name, plan.environment))
+        yield Finding("instance_type", *not_launched(name, plan.environment), topic="launch")
 
 
 @R9.plan
@@ -67,7 +67,7 @@ def ranks_fit(plan: Plan) -> Iterator[Finding]:
             fitting = plan.kind.vcpus // size.cpus_per_rank
             product = f"{size.ranks} ranks x {size.cpus_per_rank} cpus = {size.busy_vcpus} vCPU per node"
             hint = f"ranks_per_node: {fitting}, {_LARGER}" if fitting else _LARGER.removeprefix("or ")
-            yield Finding(word, f"{product}, but {plan.kind.name} has {plan.kind.vcpus}", hint)
+            yield Finding(word, f"{product}, but {plan.kind.name} has {plan.kind.vcpus}", hint, topic="vcpus")
 
 
 @R9.plan
@@ -87,7 +87,7 @@ def _whole(path: str, memory: Memory | None) -> Iterator[Finding]:
         return
     near = Memory.parse(f"{max(4, memory.mib.numerator // memory.mib.denominator)} MiB")
     message = f"{memory} is {_decimal(memory.mib)} MiB, but AWS Batch counts whole MiB"
-    yield Finding(path, message, f"{near}, or an amount in GiB", alone=True)
+    yield Finding(path, message, f"{near}, or an amount in GiB")
 
 
 def _decimal(amount: Fraction) -> str:
@@ -110,25 +110,25 @@ def gpus_fit(plan: Plan) -> Iterator[Finding]:
         asked = (group or plan.spec).gpus_per_node
         if asked and plan.kind and asked > plan.kind.gpus:
             has = f"{plan.kind.gpus} ({plan.kind.gpu})" if plan.kind.gpus else "none"
-            yield Finding(
-                f"{prefix}gpus_per_node", f"{asked} GPU{'s' if asked > 1 else ''} per node, but {plan.kind.name} has {has}"
-            )
+            message = f"{asked} GPU{'s' if asked > 1 else ''} per node, but {plan.kind.name} has {has}"
+            yield Finding(f"{prefix}gpus_per_node", message, topic="gpus")
 
 
 @R11.plan
 def shape_on_spot(plan: Plan) -> Iterator[Finding]:
     if plan.shape is Shape.MULTINODE and plan.environment.capacity is Capacity.SPOT:
-        yield Finding("shape", *on_spot(plan.environment.name))
+        yield Finding("shape", *on_spot(plan.environment.name), topic="spot")
 
 
 @R3.plan
 def shape_for_nodes(plan: Plan) -> Iterator[Finding]:
     nodes = plan.spec.nodes
     if plan.shape is Shape.CONTAINER and nodes > 1:
-        yield Finding("shape", f"is container, which has one node, but nodes is {nodes}", "shape: auto", alone=True)
+        message = f"is container, which has one node, but nodes is {nodes}"
+        yield Finding("shape", message, "shape: auto", waivable=False)
     if plan.shape is not Shape.GANG and (plan.spec.min_nodes or nodes) != nodes:
         message = f"is {plan.spec.min_nodes}, but only a gang goes on with fewer nodes, and this job is {plan.why}"
-        yield Finding("min_nodes", message.rstrip("."), "leave it out", Severity.WARNING, alone=True)
+        yield Finding("min_nodes", message.rstrip("."), "leave it out", Severity.WARNING)
 
 
 @R60.plan
@@ -136,16 +136,17 @@ def gang_of_equals(plan: Plan) -> Iterator[Finding]:
     if plan.shape is not Shape.GANG:
         return
     if plan.spec.nodes < 2:
-        yield Finding("shape", f"is gang, an array of 2 to 10000 children, but nodes is {plan.spec.nodes}", "shape: auto")
+        message = f"is gang, an array of 2 to 10000 children, but nodes is {plan.spec.nodes}"
+        yield Finding("shape", message, "shape: auto", topic="size")
     if plan.spec.node_groups:
         message = f"has {len(plan.spec.node_groups)} groups, but the nodes of a gang are children of one array, all alike"
-        yield Finding("node_groups", message, "an on-demand environment, or no node_groups")
+        yield Finding("node_groups", message, "an on-demand environment, or no node_groups", waivable=False)
 
 
 @R67.plan
 def type_sold_as_spot(plan: Plan) -> Iterator[Finding]:
     if plan.kind and plan.environment.capacity is Capacity.SPOT and not plan.kind.spot:
-        yield Finding("instance_type", *not_spot(plan.kind.name, plan.environment))
+        yield Finding("instance_type", *not_spot(plan.kind.name, plan.environment), topic="spot")
 
 
 @R87.plan
@@ -156,10 +157,10 @@ def type_has_efa(plan: Plan) -> Iterator[Finding]:
     most, wanted = kind.efa, environment.efa_interfaces
     if environment.fabric is Fabric.EFA and not most:
         message = f"{kind.name} has no EFA, but environment {environment.name} has fabric efa"
-        yield Finding("instance_type", message, "a type with EFA (batchhpc instances --efa), or fabric: ena")
+        yield Finding("instance_type", message, "a type with EFA (batchhpc instances --efa), or fabric: ena", topic="there")
     elif most and wanted is not None and wanted > most:
         message = f"{kind.name} has at most {most} EFA interfaces, but environment {environment.name} has efa_interfaces {wanted}"
-        yield Finding("instance_type", message, f"efa_interfaces: {kind.efa_beside_task}")
+        yield Finding("instance_type", message, f"efa_interfaces: {kind.efa_beside_task}", topic="there")
 
 
 @R32.plan
@@ -176,5 +177,4 @@ def whole_seconds(plan: Plan) -> Iterator[Finding]:
             "time_limit",
             f"{limit} is {float(limit.seconds):g} s, but AWS Batch counts whole seconds",
             f"{-(-int(limit) // 1000)}s",
-            alone=True,
         )

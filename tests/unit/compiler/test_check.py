@@ -123,6 +123,61 @@ def test_a_waiver_that_waives_nothing_is_told():
         compile_job(JOB.replace(waive={"R999": "pilot"}))
 
 
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"attempts": 11}, "R38"),
+        ({"nodes": 6, "node_groups": [{"nodes": str(i)} for i in range(6)]}, "R4"),
+        ({"priority": 10_000}, "R21"),
+        ({"depends_on": ["job"] * 21}, "R47"),
+        ({"share": "my-share"}, "R51"),
+        ({"name": "n" * 129}, "R14"),
+    ],
+)
+def test_limits_of_aws_have_a_rule_and_can_be_waived(changes, rule):
+    """A limit of AWS that a field of the spec exceeds is told with its rule, in the spec's words, and can be waived."""
+    with pytest.raises(InvalidSpec) as caught:
+        compile_job(JOB.replace(**changes))
+    assert [(problem.path, problem.rule) for problem in caught.value.problems] == [(list(changes)[-1], rule)]
+    assert [problem.rule for problem in compile_job(JOB.replace(**changes, waive={rule: "raised"})).warnings] == [rule]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"nodes": 4, "shape": "container"}, "R3"),
+        ({"nodes": 4, "shape": "gang", "node_groups": [{"nodes": "0"}]}, "R60"),
+        ({"overlay": {"register": {"type": "multinode"}}}, "R1"),
+        ({"nodes": 2, "overlay": {"register": {"nodeProperties": {"mainNode": 2}}}}, "R2"),
+        ({"nodes": 4, "node_groups": [{"nodes": "0:2"}, {"nodes": "2:"}]}, "R5"),
+        ({"overlay": {"register": {"containerProperties": {"image": ""}}}}, "R6"),
+    ],
+)
+def test_a_waiver_makes_no_other_job(changes, rule):
+    """What would compile to another job, or to none, stays an error if its rule is waived, and says so."""
+    with pytest.raises(InvalidSpec) as caught:
+        compile_job(JOB.replace(**changes, waive={rule: "please"}))
+    broken = [problem for problem in caught.value.problems if problem.rule == rule]
+    assert broken
+    assert all(problem.severity is Severity.ERROR and "cannot be waived" in problem.hint for problem in broken)
+
+
+def test_a_waiver_of_a_rule_that_cannot_be_waived_is_an_error():
+    """A waiver of a rule without which a job means nothing is refused even if the job keeps the rule."""
+    with pytest.raises(InvalidSpec, match=r"waive\.R5: is a rule that cannot be waived"):
+        compile_job(JOB.replace(waive={"R5": "please"}))
+
+
+def test_a_rule_broken_twice_is_told_twice():
+    """What the spec breaks in one way does not hide what it breaks in another, though the rule is the same."""
+    with pytest.raises(InvalidSpec) as caught:
+        compile_job(JOB.replace(instance_type="c7i.large", ranks_per_node=24, memory_per_node="2 MiB"))
+    assert [(problem.path, problem.rule) for problem in caught.value.problems if problem.rule == "R9"] == [
+        ("ranks_per_node", "R9"),
+        ("memory_per_node", "R9"),
+    ]
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2000) | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
