@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from batchhpc.agent import contract
+from batchhpc.compiler.check import check_documents
 from batchhpc.compiler.documents import CompiledJob
-from batchhpc.errors import InvalidSpec, JobNotFound, Problem, Unavailable, WaitTimeout
+from batchhpc.errors import InvalidSpec, JobNotFound, Problem, Severity, Unavailable, WaitTimeout
 from batchhpc.jobs import Job, JobStatus, LogLine
 from batchhpc.local.attempt import Timings
 from batchhpc.local.definition import JobPlan, job_plan
@@ -31,7 +32,8 @@ class LocalRunner:
     """A small, honest AWS Batch on this machine.
 
     Runs what the documents say, with this machine in the image's place. What it does not do: limit memory and vCPUs, pull
-    images, change the user, or write to CloudWatch.
+    images, change the user, set ulimits, mount tmpfs, give or take privileges, or write to CloudWatch; and ``/dev/shm`` of
+    nodes on loopback addresses is this machine's, whatever size the job asks for.
 
     As a context manager it ends every job when it is left. A runner whose process dies takes its nodes with it.
 
@@ -103,6 +105,7 @@ class LocalRunner:
             InvalidSpec: the documents or the faults break rules.
             Unavailable: what the job asks for cannot be had here.
         """
+        _check(compiled)
         plan = job_plan(compiled.register, compiled.submit)
         faults = fault_problems(self._faults, nodes=len(plan.nodes), main=plan.main, attempts=plan.attempts, isolated=self._isolate)
         if faults:
@@ -226,6 +229,15 @@ class LocalRunner:
             names = "\n".join(f"secret {name}: the value of {arn} is not known here" for name, arn in missing)
             raise Unavailable(f"{names}\n  hint: LocalRunner(secrets={{'{missing[0][1]}': ...}})")
         return values
+
+
+def _check(compiled: CompiledJob) -> None:
+    """What AWS Batch would refuse is refused here, unless the user waived it."""
+    waived = {problem.rule for problem in compiled.warnings if problem.waived}
+    problems = check_documents(compiled.register, compiled.submit)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR and problem.rule not in waived]
+    if errors:
+        raise InvalidSpec(errors)
 
 
 def _of_node(status: JobStatus, index: int) -> JobStatus:

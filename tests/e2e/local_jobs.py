@@ -25,10 +25,7 @@ def multinode(
 ) -> CompiledJob:
     """A multi-node job whose nodes run a script of ``sh``; a list has the main node's first, then the children's."""
     scripts = {"0:": script} if isinstance(script, str) else {"0:0": script[0], "1:": script[1]}
-    ranges = [
-        {"targetNodes": target, "container": {"image": "none", "command": ["sh", "-c", text], **(container or {})}}
-        for target, text in scripts.items()
-    ]
+    ranges = [{"targetNodes": target, "container": _container(text, container)} for target, text in scripts.items()]
     definition = {
         "jobDefinitionName": "definition",
         "type": "multinode",
@@ -40,9 +37,18 @@ def multinode(
 
 def single(script: str, *, container: Any = None, register: Any = None, **submit: Any) -> CompiledJob:
     """A container job that runs a script of ``sh``."""
-    properties = {"image": "none", "command": ["sh", "-c", script], **(container or {})}
-    definition = {"jobDefinitionName": "definition", "type": "container", "containerProperties": properties, **(register or {})}
+    definition = {
+        "jobDefinitionName": "definition",
+        "type": "container",
+        "containerProperties": _container(script, container),
+        **(register or {}),
+    }
     return CompiledJob(Shape.CONTAINER, "", definition, _submit(submit))
+
+
+def _container(script: str, more: Any) -> dict[str, Any]:
+    resources = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}]
+    return {"image": "none", "command": ["sh", "-c", script], "resourceRequirements": resources, **(more or {})}
 
 
 def _submit(more: dict[str, Any]) -> dict[str, Any]:

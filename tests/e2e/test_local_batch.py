@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batchhpc.errors import BatchHpcError, InvalidSpec, JobNotFound, Unavailable, WaitTimeout
+from batchhpc.errors import BatchHpcError, InvalidSpec, JobNotFound, Severity, Unavailable, WaitTimeout
 from batchhpc.jobs import JobState
 from batchhpc.local import Fault, LocalRunner
 from tests.e2e.local_jobs import (
@@ -31,6 +32,8 @@ from tests.e2e.local_jobs import (
 )
 
 ENDED = "Essential container in task exited"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
+ROLE = "arn:aws:iam::123456789012:role/batch"
 
 
 @pytest.fixture
@@ -112,10 +115,11 @@ def test_every_node_has_a_short_temporary_directory_of_its_own(runner: LocalRunn
 
 def test_secrets_are_resolved_and_kept_off_the_disk(tmp_path: Path) -> None:
     """All nodes get one secret for the agent and the values given for other ARNs, and no file of the runner holds them."""
-    secrets = [{"name": "BATCHHPC_SECRET", "valueFrom": "arn:agent"}, {"name": "TOKEN", "valueFrom": "arn:token"}]
+    secrets = [{"name": "BATCHHPC_SECRET", "valueFrom": f"{SECRET}:agent"}, {"name": "TOKEN", "valueFrom": f"{SECRET}:token"}]
+    container = {"secrets": secrets, "executionRoleArn": ROLE}
     script = "[ ${#BATCHHPC_SECRET} -ge 32 ] && [ ${#TOKEN} = 6 ] && echo $BATCHHPC_SECRET | md5sum"
-    with local_runner(tmp_path / "state", secrets={"arn:token": "s3cr3t"}) as runner:
-        job = runner.submit(multinode([f"{script}; sleep 0.2", script], nodes=3, container={"secrets": secrets}))
+    with local_runner(tmp_path / "state", secrets={f"{SECRET}:token": "s3cr3t"}) as runner:
+        job = runner.submit(multinode([f"{script}; sleep 0.2", script], nodes=3, container=container))
         runner.wait(job.id)
         sums = [line.text for line in runner.logs(job.id)]
     assert len(sums) >= 1
@@ -388,9 +392,9 @@ def test_a_wait_can_be_bounded(runner: LocalRunner) -> None:
     ("options", "container", "submit", "error", "message"),
     [
         ({"faults": [Fault.parse("kill:7@1s")]}, {}, {}, InvalidSpec, "names node 7"),
-        ({}, {"secrets": [{"name": "A", "valueFrom": "arn:a"}]}, {}, Unavailable, "arn:a"),
+        ({}, {"secrets": [{"name": "A", "valueFrom": f"{SECRET}:a"}], "executionRoleArn": ROLE}, {}, Unavailable, f"{SECRET}:a"),
         ({}, {}, {"dependsOn": [{"jobId": "nobody"}]}, InvalidSpec, "nobody"),
-        ({}, {}, {"arrayProperties": {"size": 3}}, Unavailable, "gang"),
+        ({}, {}, {"arrayProperties": {"size": 3}}, InvalidSpec, "R24"),
         (
             {},
             {
@@ -411,6 +415,24 @@ def test_nothing_starts_before_all_checks_have_passed(
         runner.submit(multinode("true", container=container, **submit))
     assert message in str(caught.value)
     assert not (tmp_path / "state").exists()
+
+
+def test_what_batch_would_refuse_is_refused(runner: LocalRunner) -> None:
+    """Documents that AWS Batch would refuse are invalid here as well, with every error named."""
+    with pytest.raises(InvalidSpec) as caught:
+        runner.submit(multinode("true", container={"resourceRequirements": []}, colour="red"))
+    for part in ("submit.colour", "has no VCPU", "has no MEMORY"):
+        assert part in str(caught.value)
+
+
+def test_a_waived_rule_does_not_refuse_the_job(runner: LocalRunner) -> None:
+    """What AWS Batch would refuse by a rule that the user waived is not refused here."""
+    job = single("true", timeout={"attemptDurationSeconds": 60}, retryStrategy={"attempts": 11})
+    with pytest.raises(InvalidSpec) as caught:
+        runner.submit(job)
+    (problem,) = caught.value.problems
+    job = replace(job, warnings=(replace(problem, severity=Severity.WARNING, waived="not known to be so"),))
+    assert runner.wait(runner.submit(job).id).state is JobState.SUCCEEDED
 
 
 def test_a_jobs_thread_that_fails_fails_its_job(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

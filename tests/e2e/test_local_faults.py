@@ -164,7 +164,10 @@ def test_isolated_nodes_have_a_machine_of_their_own(isolated: LocalRunner) -> No
             {"sourceVolume": "v", "containerPath": "/not-here/fsx"},
             {"sourceVolume": "v", "containerPath": "/read-only", "readOnly": True},
         ],
-        "linuxParameters": {"sharedMemorySize": 96, "devices": [{"hostPath": "/dev/infiniband/uverbs99"}]},
+        "linuxParameters": {
+            "sharedMemorySize": 96,
+            "devices": [{"hostPath": "/dev/infiniband/uverbs99", "permissions": ["READ", "WRITE", "MKNOD"]}],
+        },
     }
     script = """
 echo $(hostname) $(cat /proc/sys/kernel/hostname) $(ls /proc | grep -c '^[0-9]*$') $(df -m --output=size /dev/shm | tail -1)
