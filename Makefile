@@ -9,10 +9,10 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint docs mpis bench clean
+.PHONY: help demo test check coverage lint docs mpis bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/local.stamp ## run the main job: count the k-mers of a genome on 4 local nodes
 	$(BIN)/batchhpc run examples/genomics/kmers.yaml
@@ -22,6 +22,12 @@ test: .venv/dev.stamp ## run all tests (TESTS=tests/unit for some)
 
 check: lint ## the gate for a commit: lint, unit and contract tests, in under two minutes
 	$(BIN)/python -m pytest -q tests/unit tests/contract
+
+coverage: .venv/dev.stamp ## which lines the unit and contract tests do not reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q tests/unit tests/contract
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
 
 lint: .venv/dev.stamp ## format, lint, types, import rules, generated pages
 	$(BIN)/ruff format --check .

@@ -105,14 +105,15 @@ def job_spec() -> str:
 _SHAPES = """
 ## JSON
 
-With `--json` a verb prints one JSON document on standard output and nothing else there.
+With `--json` a verb prints one JSON document on standard output and nothing else there. `--json` and `--debug` may
+stand before the verb, too.
 
 | verb | document |
 | --- | --- |
 | `check` | `job`, `shape`, `why`, `nodes`, `ranks`, `ranges` (each: `nodes`, `count`, `ranks_per_node`, `cpus_per_rank`, `vcpus`, `memory_mib`, `gpus`), `instance_type`, `time_limit`, `attempts`, `environment`, `queue`, `warnings` |
-| `compile` | `register` and `submit`, the two requests; with `--format cloudformation` the template; with `--out` only `files` |
+| `compile` | `shape`, `why`, `warnings`; `register` and `submit`, the two requests (exactly these two without `--json`); with `--format cloudformation` `template` instead of them; with `--out` `files` instead |
 | `schema` | the JSON schema |
-| `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts`, `nodes`, `exit_code`, `process_exit_code`, `logs`; output and progress go to standard error |
+| `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts` (of each, `why` is the agent's own reason, which names the node), `nodes`, `exit_code`, `process_exit_code`, `warnings`, `logs`; output and progress go to standard error |
 | `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--refresh` only `file` and `types` |
 | any, if it fails | `error` (its class), `message`, `problems` (`path`, `message`, `hint`, `rule`, `severity`, `waived`) |
 

@@ -65,14 +65,21 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: batchhpc run job.yaml\n\nbatchhpc VERB --help tells more about each verb.",
     )
     top.add_argument("--version", action="version", version=f"batchhpc {__version__}")
+    _everywhere(top)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
     for name, add in (("check", _check), ("compile", _compile), ("schema", _schema), ("run", _run), ("instances", _instances)):
         text = VERBS[name]
         verb = verbs.add_parser(name, help=text, description=text, epilog=f"example: {_EXAMPLES[name]}")
         add(verb)
-        verb.add_argument("--json", action="store_true", help="print JSON, errors included (shapes: docs/reference/cli.md)")
-        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        _everywhere(verb, default=argparse.SUPPRESS)  # what stands before the verb counts if nothing stands behind it
     return top
+
+
+def _everywhere(parser: argparse.ArgumentParser, **default: Any) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON, errors included (shapes: docs/reference/cli.md)", **default
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error", **default)
 
 
 def _job_and_environment(verb: argparse.ArgumentParser) -> None:
@@ -121,9 +128,13 @@ def _instances(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("name", nargs="?", default="*", metavar="NAME", help="name or pattern: c7i.8xlarge, 'hpc*'; default: all")
     want = verb.add_argument_group("only those with")
     want.add_argument("--efa", action="store_true", help="at least one EFA interface")
+    want.add_argument("--min-efa", type=int, default=0, metavar="N", help="at least N EFA interfaces")
     want.add_argument("--spot", action="store_true", help="Spot capacity")
+    want.add_argument("--cluster", action="store_true", help="a place in cluster placement groups")
     want.add_argument("--min-vcpus", type=int, default=0, metavar="N", help="at least N vCPUs")
     want.add_argument("--min-memory", default="0 B", metavar="SIZE", help="at least that much memory, such as '64 GiB'")
+    want.add_argument("--min-gbps", type=float, default=0, metavar="X", help="at least X Gbit/s of network")
+    want.add_argument("--min-disks", type=int, default=0, metavar="N", help="at least N instance store disks")
     want.add_argument("--gpus", type=int, metavar="N", help="at least N GPUs; 0: none at all")
     want.add_argument("--arch", choices=("x86_64", "arm64"), help="this architecture")
     show = verb.add_argument_group("show")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from batchhpc.cli.inputs import compiled, read_environment, read_job
 from batchhpc.compiler import CompiledJob
@@ -14,16 +16,26 @@ from batchhpc.errors import InvalidSpec, Problem
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints or writes the compiled documents; warnings go to standard error."""
+    """Prints or writes the compiled documents; shape and warnings go with them in JSON, else warnings to standard error."""
     job = compiled(read_job(args), read_environment(args), args.job)
+    written = _write(Path(args.out), _files(job, args.format)) if args.out else []
+    if args.json:
+        print(json.dumps({**_facts(job), **({"files": written} if args.out else _documents(job, args.format))}, indent=2))
+        return 0
     for warning in job.warnings:
         print(warning.text(args.job), file=sys.stderr)
-    if args.out:
-        written = _write(Path(args.out), _files(job, args.format))
-        print(json.dumps({"files": written}, indent=2) if args.json else "\n".join(written))
-    else:
-        print(_whole(job, args.format), end="")
+    print("\n".join(written) if args.out else _whole(job, args.format).rstrip("\n"))
     return 0
+
+
+def _facts(job: CompiledJob) -> dict[str, Any]:
+    return {"shape": str(job.shape), "why": job.why, "warnings": [asdict(warning) for warning in job.warnings]}
+
+
+def _documents(job: CompiledJob, form: str) -> dict[str, Any]:
+    if form == "cloudformation":
+        return {"template": json.loads(_template(job))}
+    return {"register": job.register, "submit": job.submit}
 
 
 def _write(directory: Path, files: dict[str, str]) -> list[str]:

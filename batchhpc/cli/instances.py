@@ -19,6 +19,7 @@ from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.spec import Memory
 
 FEW = 40  # rows that fit a terminal
+_ANY_WIDTH = 1000  # columns: more than any row has
 _SORT = {"memory": "memory_mib"}
 
 
@@ -32,7 +33,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"found": len(found), "instances": [asdict(each) for each in shown]}, indent=2))
         return 0
-    console().print(instance_table(shown))
+    screen = console()
+    wide = instance_table(shown, cards=True)
+    fits = screen.measure(wide, options=screen.options.update(max_width=_ANY_WIDTH)).maximum <= screen.width
+    screen.print(wide if fits else instance_table(shown, cards=False))
     rest = f", {len(shown)} shown (--limit {len(found)} shows all)" if len(shown) < len(found) else ""
     print(f"{counted(len(found), 'instance type')}{rest}", file=sys.stderr)
     return 0
@@ -49,10 +53,14 @@ def _found(args: argparse.Namespace) -> list[InstanceType]:
         name=args.name,
         efa=args.efa or None,
         spot=args.spot or None,
+        cluster=args.cluster or None,
         gpus=args.gpus,
         arch=args.arch,
         min_vcpus=args.min_vcpus,
         min_memory_mib=_mebibytes(args.min_memory),
+        min_efa=args.min_efa,
+        min_gbps=args.min_gbps,
+        min_disks=args.min_disks,
     )
     return sorted(found, key=attrgetter(_SORT.get(args.sort, args.sort)), reverse=args.reverse)
 
@@ -66,11 +74,16 @@ def _mebibytes(text: str) -> int:
         ) from error
 
 
-def instance_table(types: list[InstanceType]) -> Table:
-    """One row per type; what a type does not have is left empty."""
+def instance_table(types: list[InstanceType], *, cards: bool) -> Table:
+    """One row per type; what a type does not have is left empty.
+
+    Args:
+        types: the rows.
+        cards: show how many network cards a type has, and how many network interfaces (ENIs) fit on all of them.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("type", no_wrap=True)
-    for title in ("vCPU", "cores", "memory", "GPUs", "EFA", "Gbit/s", "disks"):
+    for title in ("vCPU", "cores", "memory", "GPUs", "EFA", *(("cards", "ENIs") if cards else ()), "Gbit/s", "disks"):
         table.add_column(title, justify="right", no_wrap=True)
     for title in ("Spot", "arch"):
         table.add_column(title, no_wrap=True)
@@ -82,6 +95,7 @@ def instance_table(types: list[InstanceType]) -> Table:
             f"{each.memory_mib / 1024:g} GiB",
             f"{each.gpus} {each.gpu}" if each.gpus else each.gpu,
             str(each.efa or ""),
+            *((str(len(each.card_slots)), str(each.slots)) if cards else ()),
             f"{each.gbps:g}",
             f"{each.disks} x {each.disk_gb} GB" if each.disks else "",
             "yes" if each.spot else "",

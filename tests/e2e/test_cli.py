@@ -60,6 +60,8 @@ def test_run_gives_programs_one_json_object(job):
     done = batchhpc("run", *job("ok"), "--json", "--fault", "late:1@0.2s")
     status = json.loads(done.stdout)
     assert (status["state"], status["exit_code"], len(status["nodes"])) == ("SUCCEEDED", 0, 2)
+    assert [attempt["why"] for attempt in status["attempts"]] == ["all 2 ranks ended with 0"]
+    assert isinstance(status["warnings"], list)
     assert "rank 1 of 2" in done.stderr
 
 

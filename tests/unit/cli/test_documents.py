@@ -75,10 +75,24 @@ def test_waived_rule(cli: Cli, job: Path, tmp_path: Path) -> None:
 
 
 def test_compile(cli: Cli, job: Path) -> None:
-    """Compile prints exactly the canonical documents that a Python user gets, the same with --json."""
+    """Compile prints exactly the canonical documents that a Python user gets."""
     said = cli("compile", job)
     assert (said.code, said.out) == (0, compile_job(JobSpec.from_yaml(JOB), Environment()).to_json())
-    assert cli("compile", job, "--json").out == said.out
+
+
+def test_compile_as_json(cli: Cli, job: Path, tmp_path: Path) -> None:
+    """With --json the documents come with the shape, why it is that, and the warnings, and standard error is empty."""
+    environment = tmp_path / "spot.yaml"
+    environment.write_text(SPOT)
+    job.write_text(JOB + "shape: multinode\nwaive: {R11: case 123}\n")
+    words = ("compile", job, "--environment", environment)
+    said, plain = cli(*words, "--json"), cli(*words).json
+    assert said.err == ""
+    assert list(said.json) == ["shape", "why", "warnings", "register", "submit"]
+    assert (said.json["shape"], {name: said.json[name] for name in plain}) == ("multinode", plain)
+    assert [each["waived"] for each in said.json["warnings"] if each["rule"] == "R11"] == ["case 123"]
+    template = cli(*words, "--json", "--format", "cloudformation").json
+    assert template["template"] == cli(*words, "--format", "cloudformation").json
 
 
 def test_compile_cloudformation(cli: Cli, job: Path) -> None:
@@ -97,7 +111,7 @@ def test_compile_out(cli: Cli, job: Path, tmp_path: Path) -> None:
         "submit": json.loads((out / "submit.json").read_text()),
     } == (cli("compile", job).json)
     template = cli("compile", job, "--format", "cloudformation", "--out", out, "--json")
-    assert template.json == {"files": [str(out / "template.json")]}
+    assert (template.json["shape"], template.json["files"]) == ("multinode", [str(out / "template.json")])
 
 
 def test_compile_out_refused(cli: Cli, job: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from batchhpc.cli import screen
 from tests.unit.cli.conftest import Cli
 
 
@@ -22,15 +23,27 @@ def test_table(cli: Cli) -> None:
     """People get one row per type, and how many there are on standard error."""
     said = cli("instances", "c7i.8xlarge")
     head, row = said.out.splitlines()
-    assert head.split() == ["type", "vCPU", "cores", "memory", "GPUs", "EFA", "Gbit/s", "disks", "Spot", "arch"]
-    assert row.split() == ["c7i.8xlarge", "32", "16", "64", "GiB", "12.5", "yes", "x86_64"]
+    assert head.split() == ["type", "vCPU", "cores", "memory", "GPUs", "EFA", "cards", "ENIs", "Gbit/s", "disks", "Spot", "arch"]
+    assert row.split() == ["c7i.8xlarge", "32", "16", "64", "GiB", "1", "8", "12.5", "yes", "x86_64"]
     assert said.err == "1 instance type\n"
+
+
+def test_narrow_table(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the table would be too wide, network cards are left to --json."""
+    monkeypatch.setattr(screen, "PIPE_WIDTH", 80)
+    head = cli("instances", "c7i.8xlarge").out.splitlines()[0]
+    assert head.split() == ["type", "vCPU", "cores", "memory", "GPUs", "EFA", "Gbit/s", "disks", "Spot", "arch"]
+    assert found(cli, "c7i.8xlarge")[0]["card_slots"] == [8]
 
 
 @pytest.mark.parametrize(
     ("words", "holds"),
     [
         (["--efa"], lambda each: each["efa"] > 0),
+        (["--min-efa", "4"], lambda each: each["efa"] >= 4),
+        (["--min-gbps", "12.5"], lambda each: each["gbps"] >= 12.5),
+        (["--min-disks", "2"], lambda each: each["disks"] >= 2),
+        (["--cluster"], lambda each: each["cluster"]),
         (["--spot", "c7*"], lambda each: each["spot"]),
         (["--min-vcpus", "96"], lambda each: each["vcpus"] >= 96),
         (["--min-memory", "1.5 TiB"], lambda each: each["memory_mib"] >= 1536 * 1024),

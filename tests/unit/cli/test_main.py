@@ -131,6 +131,26 @@ def test_json_errors(cli: Cli, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("words", [["--json", "check", "x"], ["check", "x", "--json"], ["--json", "check", "x", "--json"]])
+def test_json_before_and_behind_the_verb(cli: Cli, words: list[str]) -> None:
+    """--json may stand on either side of the verb."""
+    assert cli(*words).json["message"] == "x: there is no such file"
+    assert cli("--json", "schema").json["title"] == "JobSpec"
+
+
+@pytest.mark.parametrize("words", [["--debug", "check", "x"], ["check", "x", "--debug"]])
+def test_debug_before_and_behind_the_verb(cli: Cli, words: list[str]) -> None:
+    """--debug may stand on either side of the verb."""
+    assert "Traceback" in cli(*words).err
+
+
+@pytest.mark.parametrize("verb", ["check", "instances"])
+def test_json_before_the_verb_reaches_it(cli: Cli, job: Path, verb: str) -> None:
+    """What stands before the verb holds for its result, too, not for errors only."""
+    words = [verb, job if verb == "check" else "c7i.large"]
+    assert cli("--json", *words).out == cli(*words, "--json").out
+
+
 def test_json_of_a_wrong_command_line(cli: Cli) -> None:
     """With --json even a wrong command line is reported as JSON."""
     assert cli("chek", "--json").json["error"] == "InvalidSpec"

@@ -111,5 +111,12 @@ def test_summary_without_attempt() -> None:
 
 def test_status_as_json() -> None:
     """The status that --json prints has the exit codes, and plain JSON types."""
-    data = run.status_data(status(JobState.FAILED, Attempt(3, "", "", 10.0, 12.0)))
+    data = run.status_data(status(JobState.FAILED, Attempt(3, "", "", 10.0, 12.0)), {})
     assert (data["state"], data["exit_code"], data["process_exit_code"]) == ("FAILED", 3, 3)
+
+
+def test_reasons_as_json() -> None:
+    """Each attempt in the JSON says why it ended in the agent's words, or nothing where the agent could not speak."""
+    ended = status(JobState.FAILED, Attempt(75, "", "", 10.0, 12.0), Attempt(None, "", "", 13.0, 14.0))
+    data = run.status_data(ended, {1: "lost node 1"})
+    assert [(each["exit_code"], each["why"]) for each in data["attempts"]] == [(75, "lost node 1"), (None, "")]
