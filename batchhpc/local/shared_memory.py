@@ -35,11 +35,22 @@ def _ours(path: Path, since: float) -> bool:
 
 
 def _used() -> set[str]:
-    """Segments that a process has mapped."""
+    """Segments that a process has open or mapped.
+
+    In this order: who has just opened one maps it before it closes it.
+    """
     used: set[str] = set()
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+                used.update(_link(file) for file in (process / "fd").iterdir())
                 maps = (process / "maps").read_text(errors="replace")
                 used.update(line.split(None, 5)[5] for line in maps.splitlines() if f" {DIRECTORY}/" in line)
     return used
+
+
+def _link(file: Path) -> str:
+    try:
+        return str(file.readlink())
+    except OSError:  # closed meanwhile
+        return ""
