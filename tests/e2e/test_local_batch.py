@@ -15,7 +15,7 @@ import pytest
 
 from batchhpc.errors import BatchHpcError, InvalidSpec, JobNotFound, Severity, Unavailable, WaitTimeout
 from batchhpc.jobs import JobState
-from batchhpc.local import Fault, LocalRunner
+from batchhpc.local import Fault, LocalRunner, attempt
 from tests.e2e.local_jobs import (
     FOREVER,
     INDEX,
@@ -248,10 +248,11 @@ def test_a_long_reason_for_not_starting_arrives(runner: LocalRunner) -> None:
     assert program in status.attempts[0].reason
 
 
-def test_a_time_limit_may_be_longer_than_the_kernel_waits(tmp_path: Path) -> None:
-    """A job whose time limit is more than 2^31 ms runs as any other."""
+def test_a_time_limit_may_be_longer_than_the_kernel_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job whose time limit is more than 2^31 ms runs as any other, also when nothing else is waited for any more."""
+    monkeypatch.setattr(attempt, "START_TIME", 2.0)
     with local_runner(tmp_path / "state", batch_second=1.0) as runner:
-        job = runner.submit(single("echo ran; sleep 0.1", timeout={"attemptDurationSeconds": 400 * 86400}))
+        job = runner.submit(single("echo ran; sleep 2.5", timeout={"attemptDurationSeconds": 400 * 86400}))
         assert runner.wait(job.id).state is JobState.SUCCEEDED
         assert texts(runner, job.id) == ["1/0: ran"]
 
@@ -267,16 +268,17 @@ def test_a_reason_that_batch_would_not_take_is_refused(runner: LocalRunner, reas
     assert runner.wait(job.id).status_reason == "x" * 1024
 
 
-def test_stopped_nodes_get_sigterm_once(runner: LocalRunner, tmp_path: Path) -> None:
+def test_stopped_nodes_get_sigterm_once(tmp_path: Path) -> None:
     """When a job is stopped, a child that takes its time gets one SIGTERM, though the main node ends meanwhile."""
     ready = tmp_path / "ready"
     child = f"trap 'echo term' TERM; touch {ready}; {FOREVER}"
-    job = runner.submit(multinode([f"trap 'exit 1' TERM; {FOREVER}", child], nodes=2))
-    until(ready.exists)
-    until(lambda: node_states(runner.status(job.id)) == [JobState.RUNNING] * 2)
-    runner.terminate(job.id, "enough")
-    assert runner.wait(job.id).nodes[1].exit_code == 137
-    assert texts(runner, job.id) == ["1/1: term"]
+    with local_runner(tmp_path / "state", batch_second=0.03) as runner:
+        job = runner.submit(multinode([f"trap 'sleep 0.2; exit 1' TERM; {FOREVER}", child], nodes=2))
+        until(ready.exists)
+        until(lambda: node_states(runner.status(job.id)) == [JobState.RUNNING] * 2)
+        runner.terminate(job.id, "enough")
+        assert runner.wait(job.id).nodes[1].exit_code == 137
+        assert texts(runner, job.id) == ["1/1: term"]
 
 
 @pytest.mark.parametrize("inside", ["file", "file/below"])
