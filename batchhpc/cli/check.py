@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from batchhpc.cli.inputs import compiled, read_environment, read_job
 from batchhpc.cli.screen import console
 from batchhpc.cli.wording import counted
 from batchhpc.compiler import CompiledJob
+from batchhpc.compiler.facts import DEFINITION, MOST_DIGITS, Container, Facts
 from batchhpc.compiler.ranges import NodeRange, winner
 from batchhpc.errors import Problem
 from batchhpc.spec import Environment, JobSpec, Memory
@@ -45,39 +47,54 @@ class Needs:
     gpus: int
 
 
-def needs_of(job: CompiledJob, nodes: int) -> list[Needs]:
+def nodes_of(job: CompiledJob) -> int:
+    """How many nodes the compiled documents mean, overlay included."""
+    facts = _facts_of(job)
+    return int(facts.nodes or 1) if facts.multinode else int(job.submit.get("arrayProperties", {}).get("size", 1))
+
+
+def needs_of(job: CompiledJob) -> list[Needs]:
     """What the compiled documents ask for, overlay included, range by range (R5)."""
-    several = job.register.get("nodeProperties", {}).get("nodeRangeProperties")
-    entries = several or [{"targetNodes": "0:", **{k: v for k, v in job.register.items() if k.endswith("Properties")}}]
-    ranges = [NodeRange.parse(entry["targetNodes"]) or NodeRange(0, None) for entry in entries]
-    winners = [winner(ranges, node, nodes) for node in range(nodes)]
-    return [_needs(entry, winners.count(i)) for i, entry in enumerate(entries)]
+    facts, nodes = _facts_of(job), nodes_of(job)
+    entries = [(f"{path}.", each["targetNodes"]) for path, each in facts.ranges] or [(f"{DEFINITION}.", "0:")]
+    ranges = [NodeRange.parse(text) or NodeRange(0, None) for _, text in entries]
+    winners = Counter(winner(ranges, node, nodes) for node in range(nodes))
+    return [
+        _needs(text, winners[i], [each for each in facts.containers if each.path.startswith(path)])
+        for i, (path, text) in enumerate(entries)
+    ]
 
 
-def _needs(entry: dict[str, Any], count: int) -> Needs:
-    container = entry.get("container") or entry.get("containerProperties")
-    if container is None:
-        container = entry["ecsProperties"]["taskProperties"][0]["containers"][0]
-    amounts = {each["type"]: int(each["value"]) for each in container.get("resourceRequirements", [])}
-    variables = {each["name"]: each["value"] for each in container.get("environment", [])}
+def _facts_of(job: CompiledJob) -> Facts:
+    return Facts(job.register, job.submit, Environment())
+
+
+def _needs(nodes: str, count: int, containers: list[Container]) -> Needs:
+    """The needs of a range; of its ECS containers, the first runs the ranks. An overlay may have left it none."""
+    variables = {each["name"]: each.get("value", "") for each in containers[0].data.get("environment", [])} if containers else {}
+    vcpus, memory, gpus = (sum(each.resource(kind) or 0 for each in containers) for kind in ("VCPU", "MEMORY", "GPU"))
     return Needs(
-        nodes=entry["targetNodes"],
+        nodes=nodes,
         count=count,
-        ranks_per_node=int(variables.get(RANKS_PER_NODE, 1)),
-        cpus_per_rank=int(variables.get(CPUS_PER_RANK, 1)),
-        vcpus=amounts.get("VCPU", 0),
-        memory_mib=amounts.get("MEMORY", 0),
-        gpus=amounts.get("GPU", 0),
+        ranks_per_node=_number(variables.get(RANKS_PER_NODE, "")),
+        cpus_per_rank=_number(variables.get(CPUS_PER_RANK, "")),
+        vcpus=vcpus,
+        memory_mib=memory,
+        gpus=gpus,
     )
 
 
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 1
+
+
 def _facts(spec: JobSpec, environment: Environment, job: CompiledJob) -> dict[str, Any]:
-    needs = needs_of(job, spec.nodes)
+    needs = needs_of(job)
     return {
         "job": spec.name,
         "shape": str(job.shape),
         "why": job.why,
-        "nodes": spec.nodes,
+        "nodes": nodes_of(job),
         "ranks": sum(each.count * each.ranks_per_node for each in needs),
         "ranges": [asdict(each) for each in needs],
         "instance_type": spec.instance_type,
@@ -92,7 +109,7 @@ def _facts(spec: JobSpec, environment: Environment, job: CompiledJob) -> dict[st
 def _show(spec: JobSpec, environment: Environment, job: CompiledJob) -> None:
     screen = console()
     screen.print(Text.assemble((spec.name, "bold"), f" is fine: {job.why}"), soft_wrap=True)
-    needs = needs_of(job, spec.nodes)
+    needs = needs_of(job)
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0), pad_edge=False)
     facts.add_row("ranks", f"{sum(each.count * each.ranks_per_node for each in needs)} in all")
     for each in needs:

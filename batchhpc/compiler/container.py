@@ -55,7 +55,7 @@ def _resources(size: NodeSize) -> list[dict[str, str]]:
 def _variables(plan: Plan, group: NodeGroup | None, size: NodeSize) -> list[dict[str, str]]:
     spec = plan.spec
     values = {
-        "OMP_NUM_THREADS": str(size.cpus_per_rank),
+        **({} if "OMP_NUM_THREADS" in spec.secrets else {"OMP_NUM_THREADS": str(size.cpus_per_rank)}),
         **spec.env,
         **(group.env if group else {}),
         contract.LAUNCHER: spec.launcher.value,

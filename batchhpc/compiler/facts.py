@@ -13,6 +13,7 @@ from batchhpc.spec import Environment
 
 DEFINITION = "register"
 REQUEST = "submit"
+MOST_DIGITS = 18  # of an amount; a longer one is told by its rule
 _RANGES = f"{DEFINITION}.nodeProperties.nodeRangeProperties"
 
 
@@ -38,7 +39,7 @@ class Container:
         """The amount of VCPU, MEMORY (MiB) or GPU asked for; None if it is not there or not a number."""
         for entry in self.data.get("resourceRequirements", []):
             value = entry.get("value", "")
-            if entry.get("type") == kind and value.isascii() and value.isdigit():
+            if entry.get("type") == kind and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
                 return int(value)
         return None
 

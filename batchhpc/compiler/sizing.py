@@ -58,8 +58,8 @@ def node_size(spec: JobSpec, group: NodeGroup | None, kind: InstanceType | None,
     ranks = (group and group.ranks_per_node) or spec.ranks_per_node
     cpus = (group and group.cpus_per_rank) or spec.cpus_per_rank
     gpus = spec.gpus_per_node if group is None or group.gpus_per_node is None else group.gpus_per_node
-    asked = (group and group.memory_per_node) or spec.memory_per_node
-    shared = (group and group.shared_memory) or spec.shared_memory
+    asked = spec.memory_per_node if group is None or group.memory_per_node is None else group.memory_per_node
+    shared = spec.shared_memory if group is None or group.shared_memory is None else group.shared_memory
     busy = ranks * cpus
     vcpus = max(busy, kind.vcpus) if kind and whole_node else busy
     if asked is not None:

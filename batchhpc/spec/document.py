@@ -15,6 +15,14 @@ class _Duplicate(ValueError):
     """A JSON object has a name twice; the parser would keep the last value and say nothing."""
 
 
+# What parsers let through for values that cannot be, dates like 2024-13-45 or numbers of 5,000 digits, and endless nesting.
+_ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(f"{error}".split())[:120] or type(error).__name__
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -53,6 +61,8 @@ class Document(Model):
             raise InvalidSpec([Problem(line, f"is not YAML: {what}")], document) from error
         except YAMLError as error:
             raise InvalidSpec([Problem("", f"is not YAML: {' '.join(str(error).split())}")], document) from error
+        except _ODD as error:
+            raise InvalidSpec([Problem("", f"is not YAML: {_short(error)}")], document) from error
         return cls.from_data(data, document)
 
     @classmethod
@@ -68,6 +78,8 @@ class Document(Model):
             raise InvalidSpec([Problem(str(error), "is there twice")], document) from error
         except json.JSONDecodeError as error:
             raise InvalidSpec([Problem(f"line {error.lineno}", f"is not JSON: {error.msg}")], document) from error
+        except _ODD as error:
+            raise InvalidSpec([Problem("", f"is not JSON: {_short(error)}")], document) from error
         return cls.from_data(data, document)
 
     @classmethod
@@ -83,8 +95,11 @@ class Document(Model):
         named = {str(name): value for name, value in data.items()}
         try:
             return cls(**named)
+        except RecursionError as error:
+            raise InvalidSpec([Problem("", "is nested too deeply")], document) from error
         except InvalidSpec as error:
             rest, more = cls._rest(named, error)
+            more = tuple(problem for problem in more if problem not in error.problems)
             raise InvalidSpec([*error.problems, *more], document, rest) from error
 
     @classmethod

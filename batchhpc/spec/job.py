@@ -7,16 +7,17 @@ import shlex
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import BeforeValidator, Field
 
 from batchhpc.errors import Problem
 from batchhpc.spec.document import Document
-from batchhpc.spec.model import FrozenMap, Model, Text
+from batchhpc.spec.model import FrozenJson, FrozenMap, Model, Text
 from batchhpc.spec.mounts import Mount
 from batchhpc.spec.quantities import Duration, Memory
+from batchhpc.spec.wording import shown
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RANGE = re.compile(r"(\d+)?(?::(\d+)?)?")
+_RANGE = re.compile(r"([0-9]{1,9})?(?::([0-9]{1,9})?)?")
 
 
 class Launcher(StrEnum):
@@ -52,7 +53,7 @@ class LogConfiguration(Model):
 class NodeGroup(Model):
     """Nodes that differ from the rest. What is left out is as in the job; ``env`` and ``mounts`` are added to the job's."""
 
-    nodes: str = Field(min_length=1)
+    nodes: Text = Field(min_length=1)
     """Which nodes: ``0``, ``0:3``, or ``4:`` for all from 4 on. A narrower range inside a wider one wins (R5)."""
     ranks_per_node: int | None = Field(default=None, ge=1)
     """MPI ranks on each node of the group."""
@@ -102,7 +103,7 @@ class JobSpec(Document):
         min_length=1
     )
     """The program and its arguments: a list, or one line that is split as a shell would, without running one."""
-    nodes: int = Field(default=1, ge=1)
+    nodes: int = Field(default=1, ge=1, le=1_000_000)
     """Number of nodes, each one instance."""
     min_nodes: int | None = Field(default=None, ge=1)
     """Fewest nodes a gang on Spot goes on with when nodes are reclaimed; ``nodes`` if left out."""
@@ -156,7 +157,7 @@ class JobSpec(Document):
     waive: FrozenMap = Field(default_factory=dict)
     """Rules to waive, each with a reason: ``{R11: "limit raised, case 123"}``. A waived rule becomes a warning that every
     plan and document shows."""
-    overlay: dict[str, JsonValue] = Field(default_factory=dict)
+    overlay: FrozenJson = Field(default_factory=dict)
     """Merged last into the compiled documents, key by key: ``{register: {...}, submit: {...}}``. Checked like the rest."""
 
     def problems(self) -> list[Problem]:
@@ -185,7 +186,7 @@ class JobSpec(Document):
         for i, group in enumerate(self.node_groups):
             path = f"node_groups[{i}].nodes"
             if not _RANGE.fullmatch(group.nodes):
-                found.append(Problem(path, f"is {group.nodes!r}, which is not a range", "write 0, 0:3 or 4:", "R5"))
+                found.append(Problem(path, f"is {shown(group.nodes)}, which is not a range", "write 0, 0:3 or 4:", "R5"))
                 continue
             first, last = group.bounds(self.nodes)
             if first > last or last >= self.nodes:
@@ -206,6 +207,9 @@ class JobSpec(Document):
                     found.append(Problem(f"{path}.{name}", "starts with BATCHHPC, which the agent keeps for itself"))
         twice = sorted(set(self.env) & set(self.secrets))
         found += [Problem(f"secrets.{name}", "is also in env", "a variable has one value") for name in twice]
+        for path, names in groups:
+            twice = sorted(set(names) & set(self.secrets))
+            found += [Problem(f"{path}.{name}", "is also in secrets", "a variable has one value") for name in twice]
         for rule, reason in self.waive.items():
             if not re.fullmatch(r"R\d{1,3}", rule):
                 found.append(Problem(f"waive.{rule}", "is not a rule number", 'write it as in the message: {R11: "why"}'))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
@@ -11,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    JsonValue,
     PlainSerializer,
     ValidationError,
     ValidationInfo,
@@ -19,16 +19,63 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from batchhpc.errors import InvalidSpec, Problem
-from batchhpc.spec.wording import problems_of
+from batchhpc.spec.wording import problems_of, unwritable
+
+_MOST_DIGITS = 100
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that cannot be changed, but copied and pickled; mappings and lists inside are frozen as well."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__({name: _frozen(value) for name, value in values.items()})
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("a spec cannot be changed; replace() makes a changed copy")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
+        return type(self), (dict(self),)
+
+
+class FrozenList(list[Any]):
+    """A list of JSON that cannot be changed, but is equal to one, copied and pickled."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("a spec cannot be changed; replace() makes a changed copy")
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+
+    def __reduce__(self) -> tuple[type[Self], tuple[list[Any]]]:
+        return type(self), (list(self),)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return FrozenDict(value)
+    return FrozenList(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _thawed(item) for name, item in value.items()}
+    return [_thawed(item) for item in value] if isinstance(value, list) else value
 
 
 def _text_of_number(value: object) -> object:
     """YAML reads ``OMP_NUM_THREADS: 4`` as a number; it is meant as text. ``yes`` and ``null`` stay errors."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if abs(value) >= 10**_MOST_DIGITS:
+        raise ValueError(f"must be text, but is a number of more than {_MOST_DIGITS} digits")
+    return str(value)
 
 
 Text = Annotated[str, BeforeValidator(_text_of_number, json_schema_input_type=str | int)]
-FrozenMap = Annotated[Mapping[str, Text], AfterValidator(MappingProxyType), PlainSerializer(dict)]
+FrozenJson = Annotated[dict[str, JsonValue], AfterValidator(FrozenDict), PlainSerializer(_thawed)]
+FrozenMap = Annotated[Mapping[str, Text], AfterValidator(FrozenDict), PlainSerializer(dict)]
 
 
 class Model(BaseModel):
@@ -42,6 +89,8 @@ class Model(BaseModel):
         Raises:
             InvalidSpec: with every problem found.
         """
+        if found := list(unwritable(data)):
+            raise InvalidSpec(found)
         try:
             super().__init__(**data)
         except ValidationError as error:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic_core import PydanticCustomError, core_schema
 
+from batchhpc.spec.wording import shown
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
-_NUMBER = r"(\d+(?:\.\d+)?)"
+_NUMBER = r"([0-9]{1,30}(?:\.[0-9]{1,30})?)"
 
 
 class _Quantity(int):
@@ -33,9 +35,9 @@ class _Quantity(int):
         if isinstance(value, cls):
             return value
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise ValueError(f"{value!r} is not {cls._what}")  # noqa: TRY004 - a wrong value, reported with the others
+            raise ValueError(f"{shown(value)} is not {cls._what}")  # noqa: TRY004 - a wrong value, reported with the others
         if not isinstance(value, str):
-            raise ValueError(f"{value!r} has no unit")  # noqa: TRY004 - a wrong value, reported with the others
+            raise ValueError(f"{shown(value)} has no unit")  # noqa: TRY004 - a wrong value, reported with the others
         return cls(cls._count(value.strip()))
 
     @classmethod
@@ -45,7 +47,7 @@ class _Quantity(int):
     @classmethod
     def _whole(cls, text: str, amount: Fraction, unit: str) -> int:
         if amount.denominator != 1:
-            raise ValueError(f"{text!r} is {float(amount):.10g} {unit}, which is not whole")
+            raise ValueError(f"{shown(text)} is {float(amount):.10g} {unit}, which is not whole")
         return amount.numerator
 
     @classmethod
@@ -84,7 +86,7 @@ class Memory(_Quantity):
         match = re.fullmatch(_NUMBER + r"\s*([A-Za-z]+)", text)
         by_lower = {unit.lower(): size for unit, size in cls._units.items()}
         if not match or match[2].lower() not in by_lower:
-            raise ValueError(f"{text!r} is not an amount of memory")
+            raise ValueError(f"{shown(text)} is not an amount of memory")
         return cls._whole(text, Fraction(match[1]) * by_lower[match[2].lower()], "bytes")
 
     @property
@@ -108,12 +110,12 @@ class Duration(_Quantity):
 
     @classmethod
     def _count(cls, text: str) -> int:
-        if clock := re.fullmatch(r"(\d+):([0-5]\d):([0-5]\d)", text):
+        if clock := re.fullmatch(r"([0-9]{1,30}):([0-5][0-9]):([0-5][0-9])", text):
             hours, minutes, seconds = (int(part) for part in clock.groups())
             return 1000 * (3600 * hours + 60 * minutes + seconds)
         part = re.compile(_NUMBER + r"\s*(ms|min|d|h|m|s)\s*")
         if not text or re.sub(part, "", text):
-            raise ValueError(f"{text!r} is not a length of time")
+            raise ValueError(f"{shown(text)} is not a length of time")
         total = sum(
             (Fraction(number) * cls._units["m" if unit == "min" else unit] for number, unit in part.findall(text)), Fraction()
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from batchhpc.errors import Problem
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 MOST_SHOWN = 120  # characters of a wrong value that a message repeats
 
 _PLAIN = {
@@ -49,6 +52,22 @@ def shown(value: object) -> str:
     text = {None: "null", True: "true", False: "false"}.get(value) if value is None or isinstance(value, bool) else None
     text = text or (str(value) if isinstance(value, date) else repr(value))
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
+def unwritable(value: object, path: str = "") -> Iterator[Problem]:
+    """Texts with a character that no document or command line can have: NUL, or half of a pair of UTF-16."""
+    if isinstance(value, str) and _UNWRITABLE.search(value):
+        yield Problem(path, f"is {shown(value)}, which has a character that no program can be given")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            written = _UNWRITABLE.sub("?", str(name))
+            here = f"{path}.{written}" if path else written
+            if written != str(name):
+                yield Problem(here, f"is {shown(name)}, which has a character that no program can be given")
+            yield from unwritable(inner, here)
+    elif isinstance(value, (list, tuple)):
+        for i, inner in enumerate(value):
+            yield from unwritable(inner, f"{path}[{i}]")
 
 
 def _bound(kind: str, context: dict[str, Any]) -> str:

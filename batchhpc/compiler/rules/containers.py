@@ -12,7 +12,7 @@ from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.errors import Severity
 
 R16 = Rule("R16", "Variables do not start with AWS_BATCH, and no word of an overriding command is empty.")
-R17 = Rule("R17", "Secrets are ARNs of Secrets Manager or SSM, with a role to fetch them, and never plain variables.")
+R17 = Rule("R17", "Secrets are ARNs of Secrets Manager or SSM, with a role to fetch them; no variable is given twice.")
 R18 = Rule("R18", "Kernel settings hold together: shared memory within memory, swappiness 0 to 100 with maxSwap.")
 R19 = Rule("R19", "A ulimit has a name that Docker knows.")
 R20 = Rule("R20", "The log driver is one that AWS Batch takes.")
@@ -31,8 +31,13 @@ _VOLUME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
 def _variables(facts: Facts) -> Iterator[tuple[str, dict[str, str]]]:
     for path, holder in _overridable(facts):
-        for i, each in enumerate(holder.get("environment", [])):
-            yield f"{path}.environment[{i}]", each
+        yield from _listed(path, holder, "environment")
+
+
+def _listed(path: str, holder: dict[str, Any], *names: str) -> Iterator[tuple[str, dict[str, str]]]:
+    for name in names:
+        for i, each in enumerate(holder.get(name, [])):
+            yield f"{path}.{name}[{i}]", each
 
 
 def _overridable(facts: Facts) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -49,9 +54,10 @@ def _overrides(facts: Facts) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @R16.document
 def variable_names(facts: Facts) -> Iterator[Finding]:
-    for path, each in _variables(facts):
-        if each.get("name", "").startswith("AWS_BATCH"):
-            yield Finding(f"{path}.name", f"is {each['name']}, but names that start with AWS_BATCH are AWS Batch's own")
+    for holder_path, holder in _overridable(facts):
+        for path, each in _listed(holder_path, holder, "environment", "secrets"):
+            if each.get("name", "").startswith("AWS_BATCH"):
+                yield Finding(f"{path}.name", f"is {each['name']}, but names that start with AWS_BATCH are AWS Batch's own")
     for path, override in _overrides(facts):
         if "" in override.get("command", []):
             yield Finding(f"{path}.command", "has an empty word")
@@ -74,6 +80,16 @@ def secrets(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{path}.name", f"is {contract.SECRET}, which everybody who may see the job could read there", "leave it out"
             )
+
+
+@R17.document
+def one_value_each(facts: Facts) -> Iterator[Finding]:
+    for holder_path, holder in _overridable(facts):
+        seen: dict[str, str] = {}
+        for path, each in _listed(holder_path, holder, "environment", "secrets"):
+            first = seen.setdefault(each.get("name", path), path)
+            if first != path:
+                yield Finding(f"{path}.name", f"is {each['name']}, which {first} is already", "a variable has one value")
 
 
 def _value_from(path: str, value: str | None) -> Iterator[Finding]:

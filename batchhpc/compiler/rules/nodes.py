@@ -86,9 +86,13 @@ def ranges_cover(facts: Facts) -> Iterator[Finding]:
         shown = ", ".join(spans[:_SHOWN_GAPS]) + (f" and {len(spans) - _SHOWN_GAPS} more" if len(spans) > _SHOWN_GAPS else "")
         yield Finding(f"{_NODES}.nodeRangeProperties", f"covers no nodes {shown} of 0 to {nodes - 1}", "add a range for them")
     for one, two in unclear([target for _, _, target in facts.targets], nodes):
-        shared = f"{facts.targets[one][1]!r} and {facts.targets[two][1]!r}"
-        message = f"{shared} share nodes, but neither is narrower and inside the other, so nobody says which wins"
-        yield Finding(facts.targets[two][0], message, "let one range lie inside the other, or share no node")
+        yield overlap(facts.targets[two][0], facts.targets[one][1], facts.targets[two][1])
+
+
+def overlap(path: str, one: str, two: str) -> Finding:
+    """What there is to say about two ranges that share nodes."""
+    message = f"{one!r} and {two!r} share nodes, but neither is narrower and inside the other, so nobody says which wins"
+    return Finding(path, message, "let one range lie inside the other, or share no node", topic="overlap")
 
 
 @R45.document

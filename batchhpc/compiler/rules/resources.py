@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from batchhpc.compiler.facts import DEFINITION, REQUEST, Container, Facts
+from batchhpc.compiler.facts import DEFINITION, MOST_DIGITS, REQUEST, Container, Facts
 from batchhpc.compiler.instances import InstanceType, close_match, instance_type
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.compiler.sizing import fitted_memory, whole_mib
@@ -88,7 +88,8 @@ def _deprecated(path: str, kind: str, *, mixed: bool) -> Finding:
 def _amount(path: str, value: str | None, kind: str, least: int, unit: str) -> Iterator[Finding]:
     if value is None:
         return
-    if not (value.isascii() and value.isdigit()):
+    if not (value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS):
+        value = value if len(value) <= 40 else f"{value[:40]}..."
         yield Finding(path, f"is {value!r}, but {kind} must be a whole number{unit and ' of' + unit}")
     elif int(value) < least:
         yield Finding(path, f"is {value}{unit}, but {kind} must be at least {least}{unit}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchhpc.compiler.facts import DEFINITION, REQUEST, Facts
+from batchhpc.compiler.parameters import REF
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.errors import Severity
 
@@ -25,7 +26,6 @@ _DEFINITION_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 _SHARE = re.compile(r"[A-Za-z0-9]{1,255}", re.ASCII)
 _TAG = re.compile(r"[\w\s+\-=.:/@]*")
-_REF = re.compile(r"Ref::([A-Za-z0-9_.-]+)")
 _MOST_TAGS = 50
 _MOST_DEPENDENCIES = 20
 
@@ -100,7 +100,7 @@ def references(facts: Facts) -> Iterator[Finding]:
     used: set[str] = set()
     for path, words in _commands(facts):
         for word in words:
-            names = _REF.findall(word)
+            names = REF.findall(word)
             used.update(names)
             for name in names:
                 if name not in known:

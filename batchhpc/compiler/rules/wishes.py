@@ -7,10 +7,11 @@ from fractions import Fraction
 
 from batchhpc.compiler.instances import instance_type
 from batchhpc.compiler.plan import Plan
+from batchhpc.compiler.ranges import NodeRange, unclear
 from batchhpc.compiler.rules.containers import R18
 from batchhpc.compiler.rules.definition import R11, on_spot
 from batchhpc.compiler.rules.fabric import R32, R67, R87, not_spot, slots_for
-from batchhpc.compiler.rules.nodes import R3
+from batchhpc.compiler.rules.nodes import R3, R5, overlap
 from batchhpc.compiler.rules.resources import R7, R8, R9, R22, R26, not_launched, too_much_memory, unknown_type
 from batchhpc.compiler.rules.retries import R40
 from batchhpc.compiler.rules.rule import Finding
@@ -129,6 +130,14 @@ def shape_for_nodes(plan: Plan) -> Iterator[Finding]:
     if plan.shape is not Shape.GANG and (plan.spec.min_nodes or nodes) != nodes:
         message = f"is {plan.spec.min_nodes}, but only a gang goes on with fewer nodes, and this job is {plan.why}"
         yield Finding("min_nodes", message.rstrip("."), "leave it out", Severity.WARNING)
+
+
+@R5.plan
+def groups_apart(plan: Plan) -> Iterator[Finding]:
+    groups = plan.spec.node_groups
+    ranges = [NodeRange(*group.bounds(plan.spec.nodes)) for group in groups]
+    for one, two in unclear(ranges, plan.spec.nodes):
+        yield overlap(f"node_groups[{two}].nodes", groups[one].nodes, groups[two].nodes)
 
 
 @R60.plan

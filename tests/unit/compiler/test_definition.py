@@ -6,6 +6,7 @@ import pytest
 
 from batchhpc.agent import contract
 from batchhpc.compiler import compile_job
+from batchhpc.errors import InvalidSpec
 from batchhpc.spec import Environment, JobSpec
 
 JOB = JobSpec(name="job", image="image", command=["program", "-x"])
@@ -116,3 +117,39 @@ def test_the_overlay_comes_last():
     assert made.register["timeout"] == {"attemptDurationSeconds": 77}
     assert made.submit["tags"] == {"a": "b", "c": "d"}
     assert made.register["containerProperties"]["image"] == "image"
+
+
+def test_one_node_follows_its_one_group_and_no_two():
+    """With one node its group's values hold, 0 B of a limit included; of two groups nobody says which wins (R5)."""
+    made = compile_job(JOB.replace(node_groups=[{"nodes": 0, "ranks_per_node": 3, "env": {"A": "group"}}]))
+    container = made.register["containerProperties"]
+    assert container["resourceRequirements"][0] == {"type": "VCPU", "value": "3"}
+    assert {"name": "A", "value": "group"} in container["environment"]
+    for nodes, shape in ((1, "auto"), (1, "multinode"), (4, "multinode")):
+        with pytest.raises(InvalidSpec, match=r"node_groups\[1\]\.nodes: '0' and ':0' share nodes.*\(R5\)"):
+            compile_job(JOB.replace(nodes=nodes, shape=shape, node_groups=[{"nodes": "0"}, {"nodes": ":0"}]))
+
+
+@pytest.mark.parametrize("field", ["memory_per_node", "shared_memory"])
+def test_nothing_for_a_group_is_not_the_jobs_value(field):
+    """A group's 0 B is told as too little, and does not become what the job has."""
+    with pytest.raises(InvalidSpec, match=rf"node_groups\[0\]\.{field}: is 0 MiB"):
+        compile_job(JOB.replace(nodes=2, **{field: "1 GiB"}, node_groups=[{"nodes": "0", field: "0 B"}]))
+
+
+def test_a_secret_is_no_variable_as_well():
+    """OMP_NUM_THREADS as a secret is not written as a variable, too; what an overlay gives twice is told (R17)."""
+    arn = "arn:aws:ssm:us-east-1:123456789012:parameter/threads"
+    container = compile_job(JOB.replace(secrets={"OMP_NUM_THREADS": arn})).register["containerProperties"]
+    assert "OMP_NUM_THREADS" not in [each["name"] for each in container["environment"]]
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    with pytest.raises(InvalidSpec, match=r"overlay\..*environment\[1\]\.name: is A, which .*environment\[0\] is already \(R17\)"):
+        compile_job(JOB.replace(overlay={"register": {"containerProperties": {"environment": twice}}}))
+    with pytest.raises(InvalidSpec, match=r"secrets\.AWS_BATCH_A: .*\(R16\)"):
+        compile_job(JOB.replace(secrets={"AWS_BATCH_A": arn}))
+
+
+def test_memory_of_the_whole_type_is_too_much_though_nothing_is_reserved():
+    """All memory of a type is an error even where the environment reserves none for the host (R26)."""
+    with pytest.raises(InvalidSpec, match=r"memory_per_node: .*\(R26\)"):
+        compile_job(JOB.replace(instance_type="c7i.large", memory_per_node="4 GiB"), Environment(reserved_memory="0 B"))
