@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchhpc.compiler.parameters import REF
 from batchhpc.compiler.ranges import NodeRange, winner
 from batchhpc.errors import InvalidSpec, Problem, Unavailable
 from batchhpc.local.retries import ExitRule, exit_rules
-
-_REFERENCE = re.compile(r"Ref::([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +191,7 @@ def _parameters(register: Mapping[str, Any], submit: Mapping[str, Any]) -> Mappi
 
 def _node(container: Mapping[str, Any], parameters: Mapping[str, str], path: str) -> NodePlan:
     # Batch leaves a reference that nothing defines as it stands (R46).
-    command = tuple(_REFERENCE.sub(lambda found: parameters.get(found[1], found[0]), word) for word in container["command"])
+    command = tuple(REF.sub(lambda found: parameters.get(found[1], found[0]), word) for word in container["command"])
     if not command:
         raise Unavailable(
             f"{path}.command: is empty, and there is no image here whose own command could run\n  hint: give a command"

@@ -100,11 +100,11 @@ def test_an_override_of_a_range_that_is_not_in_the_definition_is_refused() -> No
 def test_parameters_fill_references() -> None:
     """SubmitJob's parameters beat the definition's, and an unknown reference stays as it is (R46)."""
     made = single(
-        {"command": ["Ref::program", "--in=Ref::input", "Ref::unknown"]},
+        {"command": ["Ref::program", "--in=Ref::input", "Ref::out.dir", "Ref::unknown"]},
         register={"parameters": {"program": "old", "input": "default"}},
-        parameters={"program": "new"},
+        parameters={"program": "new", "out.dir": "/data"},
     )
-    assert made.nodes[0].command == ("new", "--in=default", "Ref::unknown")
+    assert made.nodes[0].command == ("new", "--in=default", "/data", "Ref::unknown")
 
 
 def test_submit_replaces_retries_and_time_limit() -> None:
