@@ -13,7 +13,7 @@ from batchhpc.compiler.plan import Plan
 from batchhpc.compiler.ranges import NodeRange, uncovered
 from batchhpc.spec import NodeGroup, Shape
 
-_UNSAFE_IN_TAG = re.compile(r"[^\w\s+\-=.:/@]", re.ASCII)
+_UNSAFE_IN_TAG = re.compile(r"[^\w\s+\-=.:/@]")  # letters of all scripts stay (R21)
 
 # AWS retries whatever matches no entry, so the last one matches everything (R39). Only what a new try can cure is
 # retried: the agent's one code for a lost node, a host that went away, an image pull that failed.

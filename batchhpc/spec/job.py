@@ -106,7 +106,7 @@ class JobSpec(Document):
     nodes: int = Field(default=1, ge=1, le=1_000_000)
     """Number of nodes, each one instance."""
     min_nodes: int | None = Field(default=None, ge=1)
-    """Fewest nodes a gang on Spot goes on with when nodes are reclaimed; ``nodes`` if left out."""
+    """Fewest nodes a gang on Spot goes on with when nodes are reclaimed; of no effect yet (used by gangs, a later release)."""
     ranks_per_node: int = Field(default=1, ge=1)
     """MPI ranks on each node. Ranks are numbered node by node."""
     cpus_per_rank: int = Field(default=1, ge=1)
@@ -148,8 +148,9 @@ class JobSpec(Document):
     """User the container runs as; the image's own if left out."""
     log: LogConfiguration | None = None
     """Log driver and options; CloudWatch logs if left out."""
-    join_timeout: Duration = Duration.parse("15m")
-    """How long the main node waits for the other nodes to start, image pull included (R36)."""
+    join_timeout: Duration = Duration.parse("5m")
+    """How long the main node waits for the other nodes to start, image pull included (R36). Should be less than
+    ``time_limit``: only a node that is missed before then makes AWS Batch try again."""
     lost_after: Duration = Duration.parse("2500ms")
     """Silence after which a node counts as lost. AWS Batch does nothing when a child node dies (R37); the agents do."""
     shape: Shape = Shape.AUTO
@@ -170,6 +171,9 @@ class JobSpec(Document):
             for i, mount in enumerate(mounts):
                 if mount.host and mount.efs:
                     found.append(Problem(f"{path}mounts[{i}]", "has both host and efs", "a mount has one source"))
+        for name, wait in (("join_timeout", self.join_timeout), ("lost_after", self.lost_after)):
+            if not wait:
+                found.append(Problem(name, f"must be more than 0s, but is {wait}"))
         unknown = [name for name in self.overlay if name not in ("register", "submit")]
         found += [Problem(f"overlay.{name}", "is not a document", "overlay has two parts: register and submit") for name in unknown]
         found += [

@@ -152,6 +152,13 @@ def gang_of_equals(plan: Plan) -> Iterator[Finding]:
         yield Finding("node_groups", message, "an on-demand environment, or no node_groups", waivable=False)
 
 
+@R60.plan
+def fewest_nodes(plan: Plan) -> Iterator[Finding]:
+    if plan.shape is Shape.GANG and plan.spec.min_nodes is not None:
+        message = f"is {plan.spec.min_nodes}, which has no effect yet: gangs go on with fewer nodes in a later release"
+        yield Finding("min_nodes", message, "leave it out", Severity.WARNING)
+
+
 @R67.plan
 def type_sold_as_spot(plan: Plan) -> Iterator[Finding]:
     if plan.kind and plan.environment.capacity is Capacity.SPOT and not plan.kind.spot:
@@ -187,3 +194,11 @@ def whole_seconds(plan: Plan) -> Iterator[Finding]:
             f"{limit} is {float(limit.seconds):g} s, but AWS Batch counts whole seconds",
             f"{-(-int(limit) // 1000)}s",
         )
+
+
+@R40.plan
+def missing_nodes_are_noticed(plan: Plan) -> Iterator[Finding]:
+    wait, limit = plan.spec.join_timeout, plan.spec.time_limit
+    if plan.spec.nodes > 1 and wait >= limit:
+        message = f"is {wait}, not less than time_limit, {limit}: a node that never joins ends as a time-out, which is not retried"
+        yield Finding("join_timeout", message, "less than time_limit", Severity.WARNING)

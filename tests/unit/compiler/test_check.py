@@ -178,6 +178,26 @@ def test_a_rule_broken_twice_is_told_twice():
     ]
 
 
+def test_a_wait_for_nodes_as_long_as_the_job_is_a_warning():
+    """Who waits for nodes until the time limit is warned that a missing node is not tried again; one node waits for none."""
+    warnings = compile_job(JOB.replace(nodes=2, time_limit="10m", join_timeout="10m")).warnings
+    assert [(problem.path, problem.rule) for problem in warnings] == [("join_timeout", "R40")]
+    assert compile_job(JOB.replace(nodes=2, time_limit="10m")).warnings == ()
+    assert compile_job(JOB.replace(time_limit="60s")).warnings == ()
+
+
+def test_fewest_nodes_of_a_gang_have_no_effect_yet():
+    """A gang that names its fewest nodes is warned that this is for a later release."""
+    warnings = compile_job(JOB.replace(nodes=4, shape="gang", min_nodes=2)).warnings
+    assert [(problem.path, problem.rule) for problem in warnings] == [("min_nodes", "R60")]
+
+
+def test_letters_of_all_scripts_stay_in_tags():
+    """A waiver's reason keeps its letters in the tag, of whatever script; other signs become _ (R21)."""
+    made = compile_job(JOB.replace(waive={"R46": "Größe geprüft!"}, parameters={"a": "b"}))
+    assert made.register["tags"]["batchhpc:waive:R46"] == "Größe geprüft_"
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2000) | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -162,3 +162,21 @@ def test_defaults_say_yes_to_one_node() -> None:
         Launcher.AUTO,
         Shape.AUTO,
     )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attempts": 11},
+        {"priority": 10_000},
+        {"share": "a-b"},
+        {"depends_on": ["a"] * 21},
+        {"node_groups": [{"nodes": "0"}] * 6},
+        {"name": "n" * 129},
+    ],
+)
+def test_schema_tells_limits_that_rules_check(changes: dict[str, Any]) -> None:
+    """Limits of AWS that the model leaves to the compiler's rules are in the JSON schema, so that editors mark them."""
+    JobSpec(**{**SMALL, "nodes": 9, **changes})
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**SMALL, **changes}, JobSpec.json_schema())

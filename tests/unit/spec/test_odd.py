@@ -93,3 +93,10 @@ def test_a_secret_is_no_variable_of_a_group() -> None:
     arn = "arn:aws:ssm:us-east-1:123456789012:parameter/a"
     with pytest.raises(InvalidSpec, match=r"node_groups\[0\]\.env\.A: is also in secrets"):
         SPEC.replace(env={}, secrets={"A": arn}, nodes=2, node_groups=[{"nodes": "0", "env": {"A": "b"}}])
+
+
+@pytest.mark.parametrize("field", ["join_timeout", "lost_after"])
+def test_waits_are_positive(field: str) -> None:
+    """A wait of no time at all would end every job, and is refused."""
+    with pytest.raises(InvalidSpec, match=f"{field}: must be more than 0s, but is 0s"):
+        SPEC.replace(**{field: "0s"})
