@@ -151,9 +151,9 @@ def follow(runner: LocalRunner, job: Job, view: View) -> tuple[bool, dict[int, s
     show = _Show(runner, job, view)
     show.start()
     interrupted = False
-    while show.is_alive():
+    while not show.over.is_set():
         try:
-            show.join()
+            show.over.wait()  # not Thread.join: once Ctrl-C has interrupted it, Python 3.11 takes the thread for ended
         except KeyboardInterrupt:
             if interrupted:
                 raise
@@ -176,6 +176,7 @@ class _Show(threading.Thread):
         self._main = next(node.index for node in job.status().nodes if node.main)
         self.reasons: dict[int, str] = {}
         self.error: Exception | None = None
+        self.over = threading.Event()
 
     def run(self) -> None:
         try:
@@ -189,6 +190,8 @@ class _Show(threading.Thread):
                     self._view.state(change)
         except Exception as error:  # noqa: BLE001 - raised again in the main thread
             self.error = error
+        finally:
+            self.over.set()
 
 
 def status_data(status: JobStatus, reasons: Mapping[int, str]) -> dict[str, Any]:

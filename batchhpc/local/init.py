@@ -71,13 +71,15 @@ def _line(control: socket.socket) -> bytes | None:
 
 def _watch(child: int, control: socket.socket, received: int) -> int:
     """Passes on stops and reaps, until the command has ended."""
-    watched: list[socket.socket | int] = [control, received]
+    watched = select.poll()  # not select.select, which knows no file above number 1,023: this process inherits some
+    for number in (control.fileno(), received):
+        watched.register(number, select.POLLIN)
     while True:
-        readable, _, _ = select.select(watched, [], [])
-        if control in readable:
+        readable = dict(watched.poll())
+        if control.fileno() in readable:
             order = control.recv(4096)
             if not order:  # the runner is gone
-                watched.remove(control)
+                watched.unregister(control.fileno())
                 _kill(child, signal.SIGKILL)
             for word in order.split():
                 if word == b"stop":

@@ -74,6 +74,7 @@ class LocalJob:
         self._nodes: list[Node] = []
         self._new_nodes()
         self.status = self._snapshot()
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"job {plan.name}", daemon=True)
 
     def start(self) -> None:
@@ -100,8 +101,8 @@ class LocalJob:
 
     def join(self, timeout: float | None = None) -> bool:
         """Waits until the job's thread, and with it every process of the job, has ended."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        # Not Thread.join: if Ctrl-C interrupts it, Python 3.11 takes the thread for ended from then on.
+        return self._over.wait(timeout)
 
     def tell_end(self, orders: Orders) -> None:
         """Wakes another job's thread when this job ends, or now."""
@@ -138,6 +139,8 @@ class LocalJob:
             if not isinstance(error, BatchHpcError):
                 with contextlib.suppress(OSError):
                     (self._directory / "failure.txt").write_text(traceback.format_exc())
+        finally:
+            self._over.set()
 
     def _await_dependencies(self) -> str | None:
         """Waits until all dependencies have succeeded; gives why the job cannot run, or None."""
