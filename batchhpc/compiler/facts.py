@@ -124,6 +124,50 @@ class Facts:
             found += [(f"{path}.instanceTypes[{i}]", name) for i, name in enumerate(each.get("instanceTypes", []))]
         return found
 
+    @cached_property
+    def overridden(self) -> list[Container]:
+        """What the request overrides of containers: its own fields, and the definition's amounts where it names a type."""
+        return list(self._overridden())
+
+    @property
+    def effective_types(self) -> list[tuple[str, str]]:
+        """Path and name of the instance type that each node range has at last, the request's or the definition's."""
+        own = dict(self._override_types())
+        replaced = [(path, own.get(path)) for path, _ in self.ranges]
+        defined = [(path, name) for path, name in self.stated_types if not own.get(path.partition("].")[0] + "]")]
+        return [*(each for _, given in replaced if given for each in given), *defined]
+
+    def _overrides(self) -> Iterator[tuple[str, dict[str, Any], str]]:
+        """Path and fields of each override of a node range, and the path of the range."""
+        for i, each in enumerate(self.submit.get("nodeOverrides", {}).get("nodePropertyOverrides", [])):
+            for path, node_range in self.ranges:
+                if "targetNodes" in each and node_range.get("targetNodes") == each["targetNodes"]:
+                    yield f"{REQUEST}.nodeOverrides.nodePropertyOverrides[{i}]", each, path
+
+    def _override_types(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        for path, each, of in self._overrides():
+            found = [(f"{path}.instanceTypes[{i}]", name) for i, name in enumerate(each.get("instanceTypes", [])) if name]
+            if name := each.get("containerOverrides", {}).get("instanceType"):
+                found.append((f"{path}.containerOverrides.instanceType", name))
+            if found:
+                yield of, found
+
+    def _overridden(self) -> Iterator[Container]:
+        types = dict(self._override_types())
+        overrides = [(f"{path}.containerOverrides", each.get("containerOverrides", {}), of) for path, each, of in self._overrides()]
+        if not self.multinode:
+            overrides.append((f"{REQUEST}.containerOverrides", self.submit.get("containerOverrides", {}), DEFINITION))
+        for path, data, of in overrides:
+            for base in self.containers:
+                if base.path not in (f"{of}.container", f"{of}.containerProperties"):
+                    continue
+                named = tuple(kind for _, name in types.get(of, []) if (kind := instance_type(name)))
+                amounts = list(data.get("resourceRequirements", []))
+                if named:
+                    amounts += base.data.get("resourceRequirements", [])
+                made = {**data, "resourceRequirements": amounts}
+                yield Container(path, made, base.outer, named or base.kinds, bool(named) or base.stated)
+
     def _containers(self) -> Iterator[Container]:
         allowed = tuple(kind for name in self.environment.instance_types if (kind := instance_type(name)))
         for path, holder, name in (

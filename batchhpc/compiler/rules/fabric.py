@@ -99,7 +99,7 @@ def efa_devices(facts: Facts) -> Iterator[Finding]:
 
 @R92.document
 def libfabric_variables(facts: Facts) -> Iterator[Finding]:
-    for container in facts.containers:
+    for container in (*facts.containers, *facts.overridden):
         for i, each in enumerate(container.data.get("environment", [])):
             path, name, value = f"{container.path}.environment[{i}].name", each.get("name"), each.get("value", "")
             if name == "RDMAV_FORK_SAFE":

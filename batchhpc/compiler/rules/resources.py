@@ -47,10 +47,23 @@ def one_type(facts: Facts) -> Iterator[Finding]:
         yield Finding(f"{DEFINITION}.containerProperties.instanceType", message, "leave it out")
 
 
+@R7.document
+def one_type_overridden(facts: Facts) -> Iterator[Finding]:
+    last = facts.effective_types
+    for path, name in last:
+        if not path.startswith(REQUEST):
+            continue
+        if instance_type(name) is None:
+            yield Finding(path, *unknown_type(name))
+        elif other := next(((where, each) for where, each in last if each and each != name), None):
+            yield Finding(path, f"is {name}, but {other[0]} is {other[1]}: all nodes have the same type")
+
+
 @R8.document
 def launchable(facts: Facts) -> Iterator[Finding]:
     allowed = facts.environment.instance_types
-    for path, name in facts.stated_types:
+    overriding = [(path, name) for path, name in facts.effective_types if path.startswith(REQUEST)]
+    for path, name in (*facts.stated_types, *overriding):
         if name and allowed and name not in allowed:
             yield Finding(path, *not_launched(name, facts.environment), topic="launch")
 
@@ -76,6 +89,8 @@ def vcpu_and_memory(facts: Facts) -> Iterator[Finding]:
             for i, each in entries:
                 yield from _amount(f"{path}[{i}].value", each.get("value"), kind, least, unit)
         yield from _too_many_vcpus(path, container)
+    for container in facts.overridden:
+        yield from _too_many_vcpus(f"{container.path}.resourceRequirements", container)
     yield from _override_amounts(facts)
 
 
@@ -121,7 +136,7 @@ def _override_amounts(facts: Facts) -> Iterator[Finding]:
 
 @R22.document
 def gpus(facts: Facts) -> Iterator[Finding]:
-    for container in facts.containers:
+    for container in (*facts.containers, *facts.overridden):
         asked = container.resource("GPU")
         most = max(container.kinds, key=lambda kind: kind.gpus, default=None)
         if asked and most and asked > most.gpus:
@@ -135,7 +150,7 @@ def gpus(facts: Facts) -> Iterator[Finding]:
 
 @R26.document
 def memory_for_the_host(facts: Facts) -> Iterator[Finding]:
-    for container in facts.containers:
+    for container in (*facts.containers, *facts.overridden):
         asked = container.resource("MEMORY")
         most = max(container.kinds, key=lambda kind: kind.memory_mib, default=None)
         if asked is not None and most is not None:

@@ -198,6 +198,32 @@ def test_letters_of_all_scripts_stay_in_tags():
     assert made.register["tags"]["batchhpc:waive:R46"] == "Größe geprüft_"
 
 
+@pytest.mark.parametrize(
+    ("override", "rule"),
+    [
+        ({"instanceTypes": ["c7i.huge"]}, "R7"),
+        ({"instanceTypes": ["c7i.xlarge"]}, "R7"),
+        ({"instanceTypes": ["c7i.xlarge"]}, "R8"),
+        ({"instanceTypes": ["c7i.medium"]}, "R8"),
+        ({"containerOverrides": {"resourceRequirements": [{"type": "VCPU", "value": "9"}]}}, "R9"),
+        ({"containerOverrides": {"resourceRequirements": [{"type": "GPU", "value": "1"}]}}, "R22"),
+        ({"containerOverrides": {"resourceRequirements": [{"type": "MEMORY", "value": "4096"}]}}, "R26"),
+        ({"containerOverrides": {"environment": [{"name": "RDMAV_FORK_SAFE", "value": "1"}]}}, "R92"),
+    ],
+)
+def test_rules_hold_for_what_the_request_overrides(override, rule):
+    """A type, an amount or a variable that the request overrides for a node range is checked like the definition's."""
+    groups = [{"nodes": "0"}, {"nodes": "1"}]
+    spec = JOB.replace(nodes=2, instance_type="c7i.large", node_groups=groups)
+    environment = Environment(instance_types=["c7i.large"])
+    overlay = {"submit": {"nodeOverrides": {"nodePropertyOverrides": [{"targetNodes": "0:0", **override}]}}}
+    assert compile_job(spec, environment).warnings == ()
+    with pytest.raises(InvalidSpec) as caught:
+        compile_job(spec.replace(overlay=overlay), environment)
+    where = "overlay.submit.nodeOverrides.nodePropertyOverrides"
+    assert rule in [problem.rule for problem in caught.value.problems if problem.path.startswith(where)]
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2000) | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
