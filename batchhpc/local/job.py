@@ -7,7 +7,6 @@ import json
 import random
 import select
 import shutil
-import tempfile
 import threading
 import time
 import traceback
@@ -24,6 +23,7 @@ from batchhpc.local.logbook import LogBook, LogReader
 from batchhpc.local.network import Network
 from batchhpc.local.node import Node
 from batchhpc.local.retries import wants_retry
+from batchhpc.local.scratch import new_scratch
 from batchhpc.local.variables import node_variables
 
 DEPENDENCY_FAILED = "Dependent Job failed"
@@ -177,7 +177,7 @@ class LocalJob:
                 return
 
     def _attempt(self, number: int) -> Outcome:
-        scratch = Path(tempfile.mkdtemp(prefix="bhpc-", dir="/tmp"))
+        scratch = new_scratch()
         network = None
         try:
             for node in self._nodes:
