@@ -36,7 +36,7 @@ def compile_job(spec: JobSpec, environment: Environment | None = None) -> Compil
     problems = check_job(plan, registered, submitted)
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise InvalidSpec(problems)
-    return CompiledJob(shape=plan.shape, why=plan.why, register=registered, submit=submitted, warnings=tuple(problems))
+    return CompiledJob(plan.shape, plan.why, registered, submitted, tuple(problems), environment)
 
 
 def named(definition: Mapping[str, Any], job: str) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from batchhpc.errors import Problem
-from batchhpc.spec import Shape
+from batchhpc.spec import Environment, Shape
 
 type_of = {Shape.CONTAINER: "container", Shape.MULTINODE: "multinode", Shape.GANG: "container"}
 
@@ -27,6 +27,7 @@ class CompiledJob:
         register: the RegisterJobDefinition request.
         submit: the SubmitJob request.
         warnings: what the user should know, waived rules included.
+        environment: what the documents were compiled for.
     """
 
     shape: Shape
@@ -34,6 +35,7 @@ class CompiledJob:
     register: dict[str, Any]
     submit: dict[str, Any]
     warnings: tuple[Problem, ...] = ()
+    environment: Environment = field(default_factory=Environment)
 
     def to_json(self) -> str:
         """Both documents as one canonical JSON text; the same spec gives the same bytes."""

@@ -234,7 +234,7 @@ class LocalRunner:
 def _check(compiled: CompiledJob) -> None:
     """What AWS Batch would refuse is refused here, unless the user waived it."""
     waived = {problem.rule for problem in compiled.warnings if problem.waived}
-    problems = check_documents(compiled.register, compiled.submit)
+    problems = check_documents(compiled.register, compiled.submit, compiled.environment)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR and problem.rule not in waived]
     if errors:
         raise InvalidSpec(errors)

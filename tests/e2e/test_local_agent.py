@@ -12,7 +12,7 @@ from batchhpc.errors import Unavailable
 from batchhpc.jobs import JobState
 from batchhpc.local import Fault
 from batchhpc.local.namespaces import check_isolation
-from batchhpc.spec import JobSpec
+from batchhpc.spec import Environment, JobSpec
 from tests.e2e.local_jobs import local_runner, texts
 
 HELLO = """
@@ -64,3 +64,11 @@ def test_a_lost_node_is_a_second_attempt(tmp_path: Path, isolate: bool, lost: in
         status = runner.wait(job.id, timeout=60)
         assert status.state is JobState.SUCCEEDED, "\n".join(texts(runner, job.id))
         assert [attempt.exit_code for attempt in status.attempts] == [75 if lost else None, 0]
+
+
+def test_a_job_is_judged_by_the_environment_it_was_compiled_for(tmp_path: Path) -> None:
+    """What was sound for an environment that keeps no memory for the host is not refused here for want of it (R26)."""
+    spec = JobSpec(name="j", image="i", command=("true",), memory_per_node="4090 MiB", instance_type="c5.large", launcher="none")
+    with local_runner(tmp_path / "state", batch_second=1.0) as runner:
+        job = runner.submit(compile_job(spec, Environment(reserved_memory="0 MiB")))
+        assert runner.wait(job.id, timeout=60).state is JobState.SUCCEEDED
