@@ -148,15 +148,18 @@ def test_a_child_that_joins_late_is_waited_for(tmp_path):
 def test_a_node_with_another_secret_is_refused_and_named(tmp_path):
     """A child that does not know the secret ends with the misconfiguration code; so does the job: no retry can help."""
 
+    other = "arn:aws:secretsmanager:us-east-1:000000000000:secret:another"
+
     def change(register):
         groups = register["nodeProperties"]["nodeRangeProperties"]
         odd = json.loads(json.dumps(groups[0]["container"]))
-        odd["secrets"] = [secret for secret in odd["secrets"] if secret["name"] != contract.SECRET]
-        odd["environment"] = [*odd["environment"], {"name": contract.SECRET, "value": "another"}]
+        (secret,) = odd["secrets"]
+        secret["valueFrom"] = other
         groups.append({"targetNodes": "2:2", "container": odd})
         return register
 
-    status, text = run(tmp_path, spec("ok", join_timeout="2s", attempts=3), change=change)
+    job = spec("ok", join_timeout="2s", attempts=3)
+    status, text = run(tmp_path, job, change=change, secrets={other: "another"})
     assert end(status) == (JobState.FAILED, MISCONFIGURED, 1)
     assert status.nodes[2].exit_code == MISCONFIGURED
     assert "node 2 did not know the job's secret" in text
