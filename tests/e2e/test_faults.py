@@ -147,7 +147,6 @@ def test_a_child_that_joins_late_is_waited_for(tmp_path):
 
 def test_a_node_with_another_secret_is_refused_and_named(tmp_path):
     """A child that does not know the secret ends with the misconfiguration code; so does the job: no retry can help."""
-
     other = "arn:aws:secretsmanager:us-east-1:000000000000:secret:another"
 
     def change(register):
