@@ -115,18 +115,7 @@ class MainNode(Node):
         node = session.node
         assert node is not None
         if message["type"] == "hello":
-            newcomer = node not in self._links and node not in self._leader.members and node < self.settings.nodes
-            if newcomer:
-                self._links[node] = link
-                self._heartbeat.links.add(link)
-            actions = self._leader.receive(
-                Joined(Member(node, link.remote_address, str(message["hostname"]), int(message["ranks"])))
-            )
-            self._perform(actions)
-            for action in actions:
-                if isinstance(action, TurnAway):
-                    link.send({"type": "end", "code": contract.EXIT_MISCONFIGURED, "why": action.why})
-                    link.close()
+            self._admit(link, Member(node, link.remote_address, str(message["hostname"]), int(message["ranks"])))
         elif message["type"] == "ranks":
             self._count(node, message["started"], message["ended"], message["failed"])
         elif message["type"] == "stop":
@@ -137,6 +126,17 @@ class MainNode(Node):
                 settle(exited, message["code"])
             else:
                 self.spawn(peer.send("output", str(message["fd"]), message["data"].encode("latin-1")))
+
+    def _admit(self, link: Link, member: Member) -> None:
+        actions = self._leader.receive(Joined(member))
+        refusal = next((action for action in actions if isinstance(action, TurnAway)), None)
+        if refusal:
+            link.send({"type": "end", "code": contract.EXIT_MISCONFIGURED, "why": refusal.why})
+            link.close()
+        else:
+            self._links[member.node] = link
+            self._heartbeat.links.add(link)
+        self._perform(actions)
 
     def _closed(self, link: Link, error: Exception | None) -> None:
         self._heartbeat.links.discard(link)
