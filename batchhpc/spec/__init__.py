@@ -1,7 +1,7 @@
 """What the user asks for.
 
 Takes: Python arguments, YAML or JSON text.
-Gives: a frozen, checked `JobSpec` (and the `Environment` it is compiled for), or `InvalidSpec` with all problems.
+Gives: a frozen, checked `JobSpec` or `EnvironmentSpec`, and the `Environment` that jobs see; or `InvalidSpec` with all problems.
 May import: errors, pydantic, ruamel.yaml.
 Never does: read a file, look at the machine, use a field name of AWS, compute a value the user did not write.
 """
@@ -9,6 +9,7 @@ Never does: read a file, look at the machine, use a field name of AWS, compute a
 from __future__ import annotations
 
 from batchhpc.spec.environment import Capacity, Environment, Fabric
+from batchhpc.spec.environment_spec import EnvironmentSpec
 from batchhpc.spec.job import JobSpec, Launcher, LogConfiguration, NodeGroup, Shape
 from batchhpc.spec.mounts import EfsSource, Mount
 from batchhpc.spec.quantities import Duration, Memory
@@ -18,6 +19,7 @@ __all__ = [
     "Duration",
     "EfsSource",
     "Environment",
+    "EnvironmentSpec",
     "Fabric",
     "JobSpec",
     "Launcher",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from batchhpc.spec.document import Document
+from batchhpc.spec.model import FrozenMap
 from batchhpc.spec.quantities import Duration, Memory
 
 ARN = r"^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:\d{12}:.+$"
@@ -30,8 +31,9 @@ class Fabric(StrEnum):
 class Environment(Document):
     """What a job must know of the environment it is compiled for: its queue, its instances, its roles.
 
-    The defaults describe an environment nobody has deployed yet: on-demand, any type, and names that say so. They are
-    what ``check``, ``compile`` and local runs use if no environment is named.
+    `batchhpc.compiler.environment_of` makes one of an `EnvironmentSpec`, with the ARNs of its stack once it is deployed.
+    Written by hand it describes a queue that somebody else made. The defaults describe an environment nobody has deployed:
+    on-demand, any type, and names that say so; ``check``, ``compile`` and local runs use them if no environment is named.
     """
 
     name: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
@@ -62,3 +64,11 @@ class Environment(Document):
     """Role that the program itself may use."""
     log_group: str | None = None
     """CloudWatch log group; ``/aws/batch/job`` if left out (R43)."""
+    region: str | None = None
+    """AWS Region; what the AWS SDK finds if left out."""
+    storage: FrozenMap = Field(default_factory=dict)
+    """Directory of each storage on the hosts, by its name; mounts of jobs refer to them."""
+    bucket: str | None = None
+    """Name of the environment's S3 bucket."""
+    hyperthreading: bool = True
+    """Whether cores run two threads; without, a node has a vCPU per core."""

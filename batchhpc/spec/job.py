@@ -164,13 +164,6 @@ class JobSpec(Document):
     def problems(self) -> list[Problem]:
         """What is wrong between fields, or within names."""
         found = [*self._node_problems(), *self._name_problems()]
-        for path, mounts in (
-            ("", self.mounts),
-            *((f"node_groups[{i}].", group.mounts) for i, group in enumerate(self.node_groups)),
-        ):
-            for i, mount in enumerate(mounts):
-                if mount.host and mount.efs:
-                    found.append(Problem(f"{path}mounts[{i}]", "has both host and efs", "a mount has one source"))
         for name, wait in (("join_timeout", self.join_timeout), ("lost_after", self.lost_after)):
             if not wait:
                 found.append(Problem(name, f"must be more than 0s, but is {wait}"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
@@ -95,7 +96,7 @@ class Model(BaseModel):
             super().__init__(**data)
         except ValidationError as error:
             raise InvalidSpec(problems_of(error, type(self))) from error
-        if found := self.problems():
+        if found := list(self.all_problems()):
             raise InvalidSpec(found)
 
     # pydantic must not call this constructor for nested models: their problems belong in one list with their parents'.
@@ -111,8 +112,19 @@ class Model(BaseModel):
         return value
 
     def problems(self) -> list[Problem]:
-        """What is wrong between fields; overridden where fields depend on each other."""
+        """What is wrong between fields; overridden where fields depend on each other. Paths start at this model."""
         return []
+
+    def all_problems(self) -> Iterator[Problem]:
+        """Its own problems, and those of the models in its fields with the way to them."""
+        yield from self.problems()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            inner = [(name, value), *((f"{name}[{i}]", item) for i, item in enumerate(value if isinstance(value, tuple) else ()))]
+            for path, each in inner:
+                if isinstance(each, Model):
+                    for problem in each.all_problems():
+                        yield replace(problem, path=f"{path}.{problem.path}" if problem.path else path)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked again as a whole.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from batchhpc.errors import Problem
 from batchhpc.spec.model import Model
 
 
@@ -25,17 +26,35 @@ class EfsSource(Model):
 
 
 class Mount(Model):
-    """A directory of the host, or an EFS file system, that the job sees at ``target``.
+    """A storage of the environment, a directory of the host, or an EFS file system, that the job sees at ``target``.
 
-    FSx for Lustre is mounted on the host by the environment and given to jobs as a host directory: AWS Batch has no FSx
-    volume type (R23).
+    An environment mounts its storage on its hosts, and gives it to jobs as host directories: AWS Batch has no volume type
+    for FSx for Lustre (R23).
     """
 
-    target: str = Field(pattern=r"^/")
-    """Absolute path inside the container."""
+    target: str | None = Field(default=None, pattern=r"^/")
+    """Absolute path inside the container; with ``storage`` the storage's own mount point if left out."""
+    storage: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]*$")
+    """Name of a storage of the environment."""
+    directory: str | None = Field(default=None, pattern=r"^[^/].*$")
+    """With ``storage``: the directory of it to mount, relative; all of it if left out."""
     host: str | None = Field(default=None, pattern=r"^/")
-    """Absolute path on the host; the same as ``target`` if neither ``host`` nor ``efs`` is given."""
+    """Absolute path on the host; the same as ``target`` if no source is given."""
     efs: EfsSource | None = None
     """The EFS file system to mount instead of a host directory."""
     read_only: bool = False
     """Whether the job may only read."""
+
+    def problems(self) -> list[Problem]:
+        """Several sources, or none and no target."""
+        found = []
+        sources = [name for name in ("storage", "host", "efs") if getattr(self, name) is not None]
+        if len(sources) > 1:
+            found.append(Problem("", f"has both {' and '.join(sources)}", "a mount has one source"))
+        if self.target is None and self.storage is None:
+            found.append(Problem("target", "is missing", "only a storage of the environment has a mount point of its own"))
+        if self.directory is not None and self.storage is None:
+            found.append(Problem("directory", "is a part of a storage, but storage is not given", "host: names a directory whole"))
+        if self.directory is not None and ".." in self.directory.split("/"):
+            found.append(Problem("directory", f"is {self.directory!r}, which leads upwards"))
+        return found
