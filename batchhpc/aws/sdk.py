@@ -4,19 +4,108 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from batchhpc.errors import Unavailable
 
 if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_batch import BatchClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_efs import EFSClient
+    from mypy_boto3_fsx import FSxClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_pricing import PricingClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_sts import STSClient
+
+_PRICING_REGION = "us-east-1"  # the Price List API has three endpoints, and this one knows all Regions
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 10, 60  # seconds
+_TRIES = 8  # of one call, throttling included; the SDK waits longer each time, with jitter
 
 
-def ec2_client(region: str | None) -> EC2Client:
-    """A client of the default session; its Region is what the SDK finds if none is named."""
-    import boto3  # noqa: PLC0415 - half a second that nobody else should pay
+class Clients:
+    """The SDK's clients for one Region, each made on first use; half a second that only those pay who need AWS.
 
-    return boto3.client("ec2", region_name=region)
+    Args:
+        region: the Region; what the SDK finds if left out.
+        session: whose credentials to use; the default session's if left out.
+    """
+
+    def __init__(self, region: str | None = None, session: Session | None = None) -> None:
+        self._region, self._session = region, session
+
+    def _client(self, service: str, region: str | None = None) -> Any:
+        with sdk_errors():
+            import boto3  # noqa: PLC0415 - half a second
+            from botocore.config import Config  # noqa: PLC0415
+
+            session = self._session or boto3.session.Session()
+            config = Config(
+                connect_timeout=_CONNECT_TIMEOUT,
+                read_timeout=_READ_TIMEOUT,
+                retries={"total_max_attempts": _TRIES, "mode": "standard"},
+            )
+            return session.client(service, region_name=region or self._region, config=config)  # type: ignore[call-overload]
+
+    @cached_property
+    def batch(self) -> BatchClient:
+        """AWS Batch."""
+        return self._client("batch")  # type: ignore[no-any-return]
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """CloudFormation."""
+        return self._client("cloudformation")  # type: ignore[no-any-return]
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        """EC2."""
+        return self._client("ec2")  # type: ignore[no-any-return]
+
+    @cached_property
+    def ecr(self) -> ECRClient:
+        """The container registry."""
+        return self._client("ecr")  # type: ignore[no-any-return]
+
+    @cached_property
+    def efs(self) -> EFSClient:
+        """EFS."""
+        return self._client("efs")  # type: ignore[no-any-return]
+
+    @cached_property
+    def fsx(self) -> FSxClient:
+        """FSx."""
+        return self._client("fsx")  # type: ignore[no-any-return]
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs."""
+        return self._client("logs")  # type: ignore[no-any-return]
+
+    @cached_property
+    def pricing(self) -> PricingClient:
+        """The Price List API."""
+        return self._client("pricing", _PRICING_REGION)  # type: ignore[no-any-return]
+
+    @cached_property
+    def quotas(self) -> ServiceQuotasClient:
+        """Service Quotas."""
+        return self._client("service-quotas")  # type: ignore[no-any-return]
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """S3."""
+        return self._client("s3")  # type: ignore[no-any-return]
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """Who we are."""
+        return self._client("sts")  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -106,10 +106,10 @@ def instance_table(types: list[InstanceType], *, cards: bool) -> Table:
 
 def _refresh(args: argparse.Namespace) -> int:
     from batchhpc.aws.catalogue import refresh  # noqa: PLC0415 - the AWS SDK is for this only
-    from batchhpc.aws.sdk import ec2_client, sdk_errors  # noqa: PLC0415
+    from batchhpc.aws.sdk import Clients, sdk_errors  # noqa: PLC0415
 
     path = Path(instances.__file__).with_name("instances.csv")
     with sdk_errors():
-        count = refresh(path, ec2_client(args.region))
+        count = refresh(path, Clients(args.region).ec2)
     print(json.dumps({"file": str(path), "types": count}, indent=2) if args.json else f"{count} instance types in {path}")
     return 0
