@@ -3,8 +3,11 @@
     BatchHpcError                 1
     ├── InvalidSpec               2    a spec or document breaks rules; carries every problem, not only the first
     ├── Unavailable               69   this machine lacks a program or a privilege that was asked for
-    ├── WaitTimeout               124  a job did not end within the time the caller was ready to wait
+    ├── WaitTimeout               124  a job or deployment did not end within the time the caller was ready to wait
     ├── JobNotFound               66   no job of that id is known to the runner
+    ├── EnvironmentNotFound       66   no environment of that name is deployed
+    ├── Refused                   77   data or jobs would be lost, or somebody else is at it; the message says what allows it
+    ├── StackFailed               76   CloudFormation could not do it; names the first resource that failed
     └── AgentError                70   the agent itself is at fault (a bug)
         ├── Misconfigured         78   trying again cannot help: a variable, a program or the secret is wrong
         └── InfrastructureFailure 75   trying again can help: a node is missing, or was lost
@@ -93,7 +96,7 @@ class Unavailable(BatchHpcError):
 
 
 class WaitTimeout(BatchHpcError):
-    """A job did not end within the time the caller was ready to wait; the job itself goes on."""
+    """A job or deployment did not end within the time the caller was ready to wait; it goes on by itself."""
 
     exit_code = 124
 
@@ -102,6 +105,24 @@ class JobNotFound(BatchHpcError):
     """No job of that id is known to the runner that was asked."""
 
     exit_code = 66
+
+
+class EnvironmentNotFound(BatchHpcError):
+    """No environment of that name is deployed in the Region that was asked."""
+
+    exit_code = 66
+
+
+class Refused(BatchHpcError):
+    """What was asked for would lose data or jobs, or meet somebody else's deployment; the message says what allows it."""
+
+    exit_code = 77
+
+
+class StackFailed(BatchHpcError):
+    """CloudFormation could not make, change or delete a stack; the message names the first resource that failed."""
+
+    exit_code = 76
 
 
 class AgentError(BatchHpcError):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from batchhpc.aws.refusals import explanation
 from batchhpc.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class Clients:
                 retries={"total_max_attempts": _TRIES, "mode": "standard"},
             )
             return session.client(service, region_name=region or self._region, config=config)  # type: ignore[call-overload]
+
+    @cached_property
+    def region(self) -> str:
+        """The Region that the clients speak to."""
+        return self.cloudformation.meta.region_name
 
     @cached_property
     def batch(self) -> BatchClient:
@@ -113,7 +119,7 @@ def sdk_errors() -> Iterator[None]:
     """Around calls of the SDK.
 
     Raises:
-        Unavailable: the SDK is not there, finds no credentials or Region, cannot reach AWS, or AWS refuses.
+        Unavailable: the SDK is not there, finds no credentials or Region, cannot reach AWS, or AWS refuses (`refusals`).
     """
     try:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
@@ -122,6 +128,4 @@ def sdk_errors() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise Unavailable(
-            f"AWS: {error}\n  hint: aws sts get-caller-identity shows whether credentials and Region are set"
-        ) from error
+        raise Unavailable(explanation(error)) from error
