@@ -1,4 +1,4 @@
-"""Everything that is wrong with a job, at once: rules, types and waivers."""
+"""Everything that is wrong with a job or an environment, at once: rules, types and waivers."""
 
 from __future__ import annotations
 
@@ -56,36 +56,64 @@ def _same_place(path: str, overlaid: str) -> bool:
     return any(f"{one}.".startswith((f"{two}.", f"{two}[")) for one, two in ((path, overlaid), (overlaid, path)))
 
 
-def waived(problems: Iterable[Problem], waive: Mapping[str, str], firm: Collection[tuple[str, str]] = ()) -> list[Problem]:
+def waived(
+    problems: Iterable[Problem], waive: Mapping[str, str], firm: Collection[tuple[str, str]] = (), what: str = "job"
+) -> list[Problem]:
     """The problems with waived rules turned into warnings, and what is wrong with the waivers themselves.
 
     Args:
         problems: what was found.
         waive: rules to waive, and why.
         firm: path and message of problems that stay errors, since another job than the one asked for would be compiled.
+        what: whose rules they are, ``job`` or ``environment``.
     """
     made = []
     for problem in problems:
         if problem.rule not in waive:
             made.append(problem)
         elif not RULES[problem.rule].waivable or (problem.path, problem.message) in firm:
-            hint = "; ".join(part for part in (problem.hint, "this cannot be waived: it would be another job") if part)
+            hint = "; ".join(part for part in (problem.hint, f"this cannot be waived: it would be another {what}") if part)
             made.append(replace(problem, hint=hint))
         else:
             made.append(replace(problem, severity=Severity.WARNING, waived=waive[problem.rule]))
     broken = {problem.rule for problem in made}
+    known = [number for number, rule in RULES.items() if (rule.of_jobs if what == "job" else rule.of_environments)]
     for rule in waive:
-        if rule not in RULES:
-            hint = ELSEWHERE.get(rule, f"known rules: {', '.join(RULES)}")
-            made.append(Problem(f"waive.{rule}", "is not a rule that jobs are checked for", hint))
+        if rule not in known:
+            made.append(_not_checked(rule, what, known))
         elif not RULES[rule].waivable:
-            made.append(Problem(f"waive.{rule}", "is a rule that cannot be waived: a job that breaks it means nothing"))
+            made.append(Problem(f"waive.{rule}", f"is a rule that cannot be waived: {_A[what]} that breaks it means nothing"))
         elif rule not in broken:
-            message = "waives a rule that the job does not break"
+            message = f"waives a rule that the {what} does not break"
             made.append(Problem(f"waive.{rule}", message, "leave it out", severity=Severity.WARNING))
     return made
 
 
+_A = {"job": "a job", "environment": "an environment"}
+
+
+def _not_checked(rule: str, what: str, known: Iterable[str]) -> Problem:
+    if rule in ELSEWHERE:
+        hint = ELSEWHERE[rule]
+    elif rule in RULES:
+        hint = f"{_A['environment' if what == 'job' else 'job']} is checked for it: waive it there"
+    else:
+        hint = f"known rules: {', '.join(known)}"
+    return Problem(f"waive.{rule}", f"is not a rule that {what}s are checked for", hint)
+
+
 def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any]) -> list[Problem]:
-    """Everything that is wrong with an environment: in the spec's words, or the template's where only the overlay did it."""
-    return []
+    """Everything that is wrong with an environment: in the spec's words, or the template's where the spec has none."""
+    findings = [(rule, finding) for rule in RULES.values() for check in rule.environment_checks for finding in check(plan)]
+    told = {(rule.number, finding.topic) for rule, finding in findings if finding.topic}
+    firm = {(finding.path, finding.message) for _, finding in findings if not finding.waivable}
+    problems = {(finding.path, finding.message): rule.problem(finding) for rule, finding in findings}
+    overlaid = tuple(touched(plan.spec.overlay))
+    for rule, finding in ((rule, each) for rule in RULES.values() for check in rule.template_checks for each in check(template)):
+        by_overlay = any(_same_place(finding.path, path) for path in overlaid)
+        if by_overlay or (rule.number, finding.topic) not in told:
+            said = replace(rule.problem(finding), path=f"{'overlay' if by_overlay else 'template'}.{finding.path}")
+            problems.setdefault((said.path, said.message), said)
+            if not finding.waivable:
+                firm.add((said.path, said.message))
+    return waived(problems.values(), plan.spec.waive, firm, "environment")
