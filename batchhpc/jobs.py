@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -80,6 +80,28 @@ class JobStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSummary:
+    """A job in a list: what is known of it without asking for each. Times are Unix seconds.
+
+    Attributes:
+        queue: name of its queue.
+        nodes: how many it has; None where a list does not tell.
+        exit_code: the main node's; None if it has none yet, or a list does not tell.
+    """
+
+    id: str
+    name: str
+    state: JobState
+    queue: str
+    status_reason: str
+    created_at: float
+    started_at: float | None
+    stopped_at: float | None
+    nodes: int | None
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One line of a node's output, without its line end."""
 
@@ -116,12 +138,24 @@ class Runner(Protocol):
         """
         ...
 
+    def wait_all(self, job_ids: Sequence[str], timeout: float | None = None) -> list[JobStatus]:
+        """Waits until all these jobs have ended, and gives their states in this order; see `wait`."""
+        ...
+
+    def jobs(self, states: Collection[JobState] | None = None, limit: int = 100) -> list[JobSummary]:
+        """Jobs in these states, or in any, newest first: at most ``limit``."""
+        ...
+
     def terminate(self, job_id: str, reason: str) -> None:
         """Ends the job, in whatever state it is (R44); no effect on one that has ended."""
         ...
 
     def logs(self, job_id: str, *, follow: bool = False) -> Iterator[LogLine]:
         """Output of all nodes and attempts, as it came; with ``follow`` until the job ends."""
+        ...
+
+    def changes(self, job_id: str) -> Iterator[LogLine | JobStatus]:
+        """Every line from the first on, and the job's status now and whenever it is another, until the job has ended."""
         ...
 
 

@@ -40,7 +40,7 @@ class Clients:
     def __init__(self, region: str | None = None, session: Session | None = None) -> None:
         self._region, self._session = region, session
 
-    def _client(self, service: str, region: str | None = None) -> Any:
+    def _client(self, service: str, region: str | None = None, tries: int = _TRIES) -> Any:
         with sdk_errors():
             import boto3  # noqa: PLC0415 - half a second
             from botocore.config import Config  # noqa: PLC0415
@@ -49,7 +49,7 @@ class Clients:
             config = Config(
                 connect_timeout=_CONNECT_TIMEOUT,
                 read_timeout=_READ_TIMEOUT,
-                retries={"total_max_attempts": _TRIES, "mode": "standard"},
+                retries={"total_max_attempts": tries, "mode": "standard"},
             )
             return session.client(service, region_name=region or self._region, config=config)  # type: ignore[call-overload]
 
@@ -62,6 +62,11 @@ class Clients:
     def batch(self) -> BatchClient:
         """AWS Batch."""
         return self._client("batch")  # type: ignore[no-any-return]
+
+    @cached_property
+    def batch_once(self) -> BatchClient:
+        """AWS Batch, each call tried once: SubmitJob has no client token, so a second try could be a second job."""
+        return self._client("batch", tries=1)  # type: ignore[no-any-return]
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:

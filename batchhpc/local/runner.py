@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets as chance
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from batchhpc.agent import contract
 from batchhpc.compiler.check import check_documents
 from batchhpc.compiler.documents import CompiledJob
 from batchhpc.errors import InvalidSpec, JobNotFound, Problem, Severity, Unavailable, WaitTimeout
-from batchhpc.jobs import Job, JobStatus, LogLine
+from batchhpc.jobs import Job, JobState, JobStatus, JobSummary, LogLine
 from batchhpc.local.attempt import Timings
 from batchhpc.local.definition import JobPlan, job_plan
 from batchhpc.local.faults import Fault, FaultKind, fault_problems
@@ -162,6 +163,20 @@ class LocalRunner:
             raise WaitTimeout(f"job {job_id} did not end within {timeout} s: it is {job.status.state}")
         return self.status(job_id)
 
+    def wait_all(self, job_ids: Sequence[str], timeout: float | None = None) -> list[JobStatus]:
+        """Waits until all these jobs have ended; ``timeout`` is for all of them together.
+
+        Raises:
+            WaitTimeout: one of them goes on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        return [self.wait(each, None if deadline is None else max(0.0, deadline - time.monotonic())) for each in job_ids]
+
+    def jobs(self, states: Collection[JobState] | None = None, limit: int = 100) -> list[JobSummary]:
+        """Jobs of this runner in these states, or in any, newest first."""
+        all_of_them = [_summary(job.status) for job in reversed(self._jobs.values())]
+        return [each for each in all_of_them if states is None or each.state in states][:limit]
+
     def terminate(self, job_id: str, reason: str) -> None:
         """Ends the job with this reason, in whatever state it is (R44): SIGTERM, then SIGKILL after the grace.
 
@@ -251,4 +266,19 @@ def _of_node(status: JobStatus, index: int) -> JobStatus:
         stopped_at=node.stopped_at,
         attempts=(),
         nodes=(node,),
+    )
+
+
+def _summary(status: JobStatus) -> JobSummary:
+    return JobSummary(
+        id=status.id,
+        name=status.name,
+        state=status.state,
+        queue="local",
+        status_reason=status.status_reason,
+        created_at=status.created_at,
+        started_at=status.started_at,
+        stopped_at=status.stopped_at,
+        nodes=len(status.nodes),
+        exit_code=status.exit_code,
     )
