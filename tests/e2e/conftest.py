@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from batchhpc.local import LocalRunner
+from tests.e2e.emulator import Emulator, running
 from tests.e2e.local_jobs import local_runner
 
 
@@ -13,3 +14,20 @@ from tests.e2e.local_jobs import local_runner
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
     with local_runner(tmp_path / "state") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def emulator_process() -> Iterator[Emulator]:
+    """One emulator for all tests of a session."""
+    with running() as made:
+        yield made
+
+
+@pytest.fixture
+def emulator(emulator_process: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """An emulator that knows nothing yet; this process's own SDK speaks to it, too."""
+    emulator_process.reset()
+    for name, value in emulator_process.variables.items():
+        monkeypatch.setenv(name, value)
+    yield emulator_process
+    emulator_process.release()
