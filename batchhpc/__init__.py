@@ -9,14 +9,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from batchhpc.version import __version__
+
 if TYPE_CHECKING:
     from batchhpc.compiler import CompiledJob, compile_job
     from batchhpc.errors import BatchHpcError, InvalidSpec
     from batchhpc.jobs import Job, JobState, JobStatus
     from batchhpc.local import LocalRunner
     from batchhpc.spec import Environment, JobSpec, Mount, NodeGroup
-
-__version__ = "0.1.0"
 
 _HOME = {
     "BatchHpcError": "batchhpc.errors",

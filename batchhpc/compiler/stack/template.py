@@ -5,12 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from batchhpc.compiler.environment import EnvironmentPlan
+from batchhpc.compiler.stack.access import access
+from batchhpc.compiler.stack.bucket import bucket
+from batchhpc.compiler.stack.compute import compute
+from batchhpc.compiler.stack.launch_template import launch_template
+from batchhpc.compiler.stack.logs import logs
+from batchhpc.compiler.stack.network import network
+from batchhpc.compiler.stack.outputs import outputs
+from batchhpc.compiler.stack.resource import Resources
+from batchhpc.compiler.stack.security_group import security_group
+from batchhpc.compiler.stack.zone import parameters
+from batchhpc.version import __version__
 
 
 def template(plan: EnvironmentPlan) -> dict[str, Any]:
-    """The template of an environment."""
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Metadata": {"batchhpc": {"environment": plan.spec.to_data()}},
-        "Resources": {},
+    """The template of an environment. Its metadata say what it was made of, so that a stack can be compared with a spec."""
+    resources: Resources = {
+        **network(plan),
+        **security_group(plan),
+        **logs(plan),
+        **bucket(plan),
+        **access(plan),
+        **launch_template(plan),
+        **compute(plan, []),
     }
+    made: dict[str, Any] = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"batchhpc environment {plan.spec.name}",
+        "Metadata": {"batchhpc": {"environment": plan.spec.to_data(), "version": __version__}},
+        "Resources": resources,
+        "Outputs": outputs(plan),
+    }
+    if needed := parameters(plan):
+        made["Parameters"] = needed
+    return made

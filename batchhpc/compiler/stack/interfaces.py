@@ -1,0 +1,29 @@
+"""The network interfaces of each node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchhpc.compiler.environment import EnvironmentPlan
+from batchhpc.compiler.stack.security_group import group_ids
+
+
+def interfaces(plan: EnvironmentPlan) -> list[dict[str, Any]]:
+    """The plan's interfaces as the launch template takes them (R81-R84); none for the default interface.
+
+    AWS Batch ignores a subnet given here (R75). The groups are those of the compute environment, which the network
+    interface of a multi-node job's container has from there and nowhere else. Where both are given, AWS says that the
+    compute environment's apply (R30); whether it takes both has not been tried on an account.
+    """
+    return [
+        {
+            "DeviceIndex": each.device,
+            "NetworkCardIndex": each.card,
+            "InterfaceType": each.kind,
+            "Groups": group_ids(plan),
+            "DeleteOnTermination": True,
+            # A public address can be asked for with a single interface only (R84), and the subnet is private
+            "AssociatePublicIpAddress": False,
+        }
+        for each in plan.interfaces
+    ]
