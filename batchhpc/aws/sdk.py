@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _PRICING_REGION = "us-east-1"  # the Price List API has three endpoints, and this one knows all Regions
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 10, 60  # seconds
 _TRIES = 8  # of one call, throttling included; the SDK waits longer each time, with jitter
+_FEW_TRIES = 2  # where an answer is nice to have
 
 
 class Clients:
@@ -35,10 +36,11 @@ class Clients:
     Args:
         region: the Region; what the SDK finds if left out.
         session: whose credentials to use; the default session's if left out.
+        tries: of each call; fewer for what need not succeed.
     """
 
-    def __init__(self, region: str | None = None, session: Session | None = None) -> None:
-        self._region, self._session = region, session
+    def __init__(self, region: str | None = None, session: Session | None = None, tries: int = _TRIES) -> None:
+        self._region, self._session, self._tries = region, session, tries
 
     def _client(self, service: str, region: str | None = None, tries: int = _TRIES) -> Any:
         with sdk_errors():
@@ -49,7 +51,7 @@ class Clients:
             config = Config(
                 connect_timeout=_CONNECT_TIMEOUT,
                 read_timeout=_READ_TIMEOUT,
-                retries={"total_max_attempts": tries, "mode": "standard"},
+                retries={"total_max_attempts": min(tries, self._tries), "mode": "standard"},
             )
             return session.client(service, region_name=region or self._region, config=config)  # type: ignore[call-overload]
 
@@ -101,7 +103,7 @@ class Clients:
     @cached_property
     def pricing(self) -> PricingClient:
         """The Price List API."""
-        return self._client("pricing", _PRICING_REGION)  # type: ignore[no-any-return]
+        return self._client("pricing", _PRICING_REGION, _FEW_TRIES)  # type: ignore[no-any-return]
 
     @cached_property
     def quotas(self) -> ServiceQuotasClient:
