@@ -1,0 +1,65 @@
+"""Ending jobs: CancelJob for those that have not started, TerminateJob for the rest (R44)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from batchhpc.aws.polling import describe
+from batchhpc.aws.sdk import sdk_errors
+from batchhpc.errors import InvalidSpec, JobNotFound, Problem
+from batchhpc.jobs import JobState
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
+
+LONGEST_REASON: Final = 1024  # characters (R44)
+_CANCELLED: Final = frozenset({JobState.SUBMITTED, JobState.PENDING, JobState.RUNNABLE})
+
+
+def end(batch: BatchClient, job_id: str, reason: str) -> str:
+    """Ends a job, node ids meaning their job, in whatever state it is.
+
+    CancelJob says yes and does nothing if the job has started meanwhile (R44), so it is looked at again. An array's parent is
+    PENDING while its children run (R60): cancelling would leave those, so it is terminated.
+
+    Returns:
+        What was done, in words: ``cancelled``, ``terminated``, ``ended before``, or when it will be cancelled.
+
+    Raises:
+        InvalidSpec: a reason that AWS Batch would not take.
+        JobNotFound: no such job.
+        Unavailable: AWS cannot be asked, or refuses.
+    """
+    check_reason(reason)
+    job = job_id.partition("#")[0]  # a node cannot be ended alone (R37); a child of an array can
+    state, array = _state(batch, job)
+    if state.ended:
+        return "ended before"
+    if state in _CANCELLED and not array:
+        with sdk_errors():
+            batch.cancel_job(jobId=job, reason=reason)
+        state, _ = _state(batch, job)
+        if state is JobState.PENDING:
+            return "to be cancelled once the jobs it depends on have ended"
+        if state in _CANCELLED or state.ended:
+            return "cancelled"
+    with sdk_errors():
+        batch.terminate_job(jobId=job, reason=reason)
+    return "terminated"
+
+
+def check_reason(reason: str) -> None:
+    """Refuses what AWS Batch would refuse.
+
+    Raises:
+        InvalidSpec: it is empty or too long.
+    """
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        hint = f"give 1 to {LONGEST_REASON}"
+        raise InvalidSpec([Problem("reason", f"has {len(reason)} characters", hint, rule="R44")])
+
+
+def _state(batch: BatchClient, job_id: str) -> tuple[JobState, bool]:
+    for detail in describe(batch, [job_id]):
+        return JobState(detail["status"]), bool(detail.get("arrayProperties", {}).get("size"))
+    raise JobNotFound(f"AWS Batch knows no job {job_id} in this Region\n  hint: --region, or batchhpc list")
