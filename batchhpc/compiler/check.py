@@ -109,11 +109,13 @@ def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any]) -> lis
     firm = {(finding.path, finding.message) for _, finding in findings if not finding.waivable}
     problems = {(finding.path, finding.message): rule.problem(finding) for rule, finding in findings}
     overlaid = tuple(touched(plan.spec.overlay))
-    for rule, finding in ((rule, each) for rule in RULES.values() for check in rule.template_checks for each in check(template)):
+    looked = [(rule, finding) for rule in RULES.values() for check in rule.template_checks for finding in check(template)]
+    for rule, finding in looked:
         by_overlay = any(_same_place(finding.path, path) for path in overlaid)
-        if by_overlay or (rule.number, finding.topic) not in told:
-            said = replace(rule.problem(finding), path=f"{'overlay' if by_overlay else 'template'}.{finding.path}")
-            problems.setdefault((said.path, said.message), said)
-            if not finding.waivable:
-                firm.add((said.path, said.message))
+        if not by_overlay and (rule.number, finding.topic) in told:
+            continue
+        said = replace(rule.problem(finding), path=f"{'overlay' if by_overlay else 'template'}.{finding.path}")
+        problems.setdefault((said.path, said.message), said)
+        if not finding.waivable:
+            firm.add((said.path, said.message))
     return waived(problems.values(), plan.spec.waive, firm, "environment")

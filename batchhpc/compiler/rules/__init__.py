@@ -1,14 +1,14 @@
-"""The rules that a job must keep, by number: data for the documentation, and the functions that find them broken."""
+"""The rules that jobs and environments keep, by number: data for the documentation, and the functions that find them broken."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from batchhpc.compiler.rules import containers, definition, fabric, nodes, resources, retries, submission, wishes
+from batchhpc.compiler.rules import containers, definition, environment, fabric, nodes, resources, retries, submission, wishes
 from batchhpc.compiler.rules.elsewhere import ELSEWHERE
 from batchhpc.compiler.rules.rule import Finding, Rule
 
-_TOPICS = (definition, nodes, resources, containers, fabric, retries, submission)
+_TOPICS = (definition, nodes, resources, containers, fabric, retries, submission, *environment.TOPICS)
 
 RULES: Final[dict[str, Rule]] = {
     rule.number: rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from batchhpc.compiler.facts import DEFINITION, REQUEST, Facts
@@ -53,6 +53,17 @@ def sizes(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def tag_problems(path: str, given: Mapping[str, str]) -> Iterator[Finding]:
+    """What is wrong with names and values of tags."""
+    for name, value in given.items():
+        if not 1 <= len(name) <= 128 or name.lower().startswith("aws:") or not _TAG.fullmatch(name):
+            message = "is no tag name: 1 to 128 letters, digits, blanks and + - = . _ : / @, not aws:"
+            yield Finding(f"{path}.{name}", message)
+        if len(value) > 256 or not _TAG.fullmatch(value):
+            message = f"is {value!r}: a tag's value is up to 256 letters, digits, blanks and + - = . _ : / @"
+            yield Finding(f"{path}.{name}", message)
+
+
 @R21.document
 def tags(facts: Facts) -> Iterator[Finding]:
     propagated = facts.submit.get("propagateTags", facts.register.get("propagateTags", False))
@@ -60,15 +71,7 @@ def tags(facts: Facts) -> Iterator[Finding]:
     for path, document in ((DEFINITION, facts.register), (REQUEST, facts.submit)):
         given = document.get("tags", {})
         counted = counted | set(given) if propagated else max(counted, set(given), key=len)
-        for name, value in given.items():
-            if not 1 <= len(name) <= 128 or name.lower().startswith("aws:") or not _TAG.fullmatch(name):
-                yield Finding(
-                    f"{path}.tags.{name}", "is no tag name: 1 to 128 letters, digits, blanks and + - = . _ : / @, not aws:"
-                )
-            if len(value) > 256 or not _TAG.fullmatch(value):
-                yield Finding(
-                    f"{path}.tags.{name}", f"is {value!r}: a tag's value is up to 256 letters, digits, blanks and + - = . _ : / @"
-                )
+        yield from tag_problems(f"{path}.tags", given)
     if len(counted) > _MOST_TAGS:
         yield Finding(
             f"{DEFINITION}.tags",
