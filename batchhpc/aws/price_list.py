@@ -28,6 +28,7 @@ _UNITS: Final[Mapping[str, tuple[str, int]]] = {
     "mibps-mo": ("MiB/s-month", 1),
     "secrets": ("secret-month", 1),
 }
+NOT_LISTED: Final = "not in the price list of the Region"
 LINUX: Final = {
     "operatingSystem": "Linux",
     "tenancy": "Shared",
@@ -90,7 +91,7 @@ def price_of(documents: Iterable[Mapping[str, Any]], unit: str) -> Price:
     """
     found = sorted({price for document in documents for price in _prices(document, unit)})
     if not found:
-        return Price(None, "not in the price list")
+        return Price(None, NOT_LISTED)
     if len(found) > 1:
         return Price(None, f"several in the price list: {', '.join(f'{each:f}' for each in found)}")
     return Price(found[0])

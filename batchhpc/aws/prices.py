@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 _DAY, _HOUR = 86_400, 3_600  # seconds that list prices and offerings, and Spot prices, stay good
+NO_SPOT: Final = "EC2 has no Spot price of it"
 _FEW: Final = 2  # instance types that are asked for one by one
 _MANY: Final = 12  # families above which it is quicker to ask for the whole Region
 _SPOT_TYPES: Final = 100  # of one question
@@ -83,7 +84,7 @@ class Prices:
             answer = answer or {}
             self._put("spot", {kind: {zone: str(usd) for zone, usd in zones.items()} for kind, zones in answer.items()})
             for kind in some:
-                found[kind] = SpotPrice(answer.get(kind, {}), "" if kind in answer else why or "EC2 has no Spot price of it")
+                found[kind] = SpotPrice(answer.get(kind, {}), "" if kind in answer else why or NO_SPOT)
         return found
 
     def spot_mean(self, kind: str, begin: float, end: float) -> SpotPrice:
