@@ -7,9 +7,10 @@ from typing import Any, Final
 from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.stack.bucket import BUCKET
 from batchhpc.compiler.stack.compute import spot_fleet
+from batchhpc.compiler.stack.efs import MOUNT, ROOT, WRITE, efs_name
 from batchhpc.compiler.stack.logs import LOGS
 from batchhpc.compiler.stack.policies import Statement, policy, statement, trusted
-from batchhpc.compiler.stack.resource import PARTITION, Resource, Resources, arn, att, ref, sub, tags, unchecked
+from batchhpc.compiler.stack.resource import PARTITION, REGION, Resource, Resources, arn, att, ref, sub, tags, unchecked
 
 INSTANCE_ROLE: Final = "InstanceRole"
 EXECUTION_ROLE: Final = "ExecutionRole"
@@ -22,16 +23,29 @@ def access(plan: EnvironmentPlan) -> Resources:
     """All roles, and the secret."""
     made: Resources = {
         SECRET: _secret(plan),
-        INSTANCE_ROLE: _role(plan, "Nodes", "ec2.amazonaws.com", {"join": _join(), "pull": _pull(plan)}),
+        INSTANCE_ROLE: _role(
+            plan,
+            "Nodes",
+            "ec2.amazonaws.com",
+            {"join": _join(), "pull": _pull(plan), "mount": _file_systems(plan, MOUNT, WRITE, ROOT)},
+        ),
         "InstanceProfile": {"Type": "AWS::IAM::InstanceProfile", "Properties": {"Roles": [ref(INSTANCE_ROLE)]}},
         EXECUTION_ROLE: _role(
             plan,
             "Secrets and logs of jobs",
             "ecs-tasks.amazonaws.com",
-            {"pull": _pull(plan), "secrets": _secrets(plan), "logs": _logs()},
+            {"pull": _pull(plan), "secrets": _secrets(plan), "logs": _logs(), "key": _key(plan, "secretsmanager", "kms:Decrypt")},
         ),
         JOB_ROLE: _role(
-            plan, "Programs", "ecs-tasks.amazonaws.com", {"buckets": _buckets(plan)}, managed=list(plan.spec.access.job_policies)
+            plan,
+            "Programs",
+            "ecs-tasks.amazonaws.com",
+            {
+                "buckets": _buckets(plan),
+                "files": _file_systems(plan, MOUNT, WRITE),
+                "key": _key(plan, "s3", "kms:Decrypt", "kms:GenerateDataKey"),
+            },
+            managed=list(plan.spec.access.job_policies),
         ),
     }
     if spot_fleet(plan):
@@ -72,21 +86,22 @@ def _secret(plan: EnvironmentPlan) -> Resource:
 
 def _join() -> list[Statement]:
     """What the ECS agent does on behalf of the instance."""
-    cluster, members = arn("ecs", _CLUSTERS), arn("ecs", "container-instance/AWSBatch*")
+    cluster, members = arn("ecs", _CLUSTERS), arn("ecs", "container-instance/AWSBatch*/*")
     return [
         statement(["ecs:DiscoverPollEndpoint"], ["*"]),  # takes no resource
-        statement(["ecs:RegisterContainerInstance", "ecs:DeregisterContainerInstance"], [cluster]),
         statement(
             [
-                "ecs:Poll",
-                "ecs:StartTelemetrySession",
+                "ecs:DeregisterContainerInstance",
+                "ecs:RegisterContainerInstance",
                 "ecs:SubmitAttachmentStateChanges",
                 "ecs:SubmitContainerStateChange",
                 "ecs:SubmitTaskStateChange",
-                "ecs:UpdateContainerInstancesState",
             ],
-            [cluster, members],
+            [cluster],
         ),
+        statement(["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"], [members]),
+        # An instance that brings tags along needs this as well, and only then
+        statement(["ecs:TagResource"], [members], {"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}}),
     ]
 
 
@@ -129,3 +144,16 @@ def _buckets(plan: EnvironmentPlan) -> list[Statement]:
         statement(["s3:GetObject"], read),
         statement(["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"], written),
     ]
+
+
+def _file_systems(plan: EnvironmentPlan, *actions: str) -> list[Statement]:
+    """Use of the environment's EFS file systems: hosts mount them, and jobs may where they name one themselves."""
+    made = [att(efs_name(each), "Arn") for each in plan.spec.storage if each.efs is not None]
+    through = {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}
+    return [statement(sorted(actions), made, through)] if made else []
+
+
+def _key(plan: EnvironmentPlan, service: str, *actions: str) -> list[Statement]:
+    """Use of the user's key through one service; volumes, file systems and logs are encrypted on AWS's own behalf."""
+    via = {"StringEquals": {"kms:ViaService": sub(f"{service}.{REGION}.amazonaws.com")}}
+    return [statement(actions, [plan.spec.kms_key], via)] if plan.spec.kms_key is not None else []

@@ -15,6 +15,8 @@ def interfaces(plan: EnvironmentPlan) -> list[dict[str, Any]]:
     interface of a multi-node job's container has from there and nowhere else. Where both are given, AWS says that the
     compute environment's apply (R30); whether it takes both has not been tried on an account.
     """
+    # EC2 takes the parameter with a single interface only, whatever it says (R84); a private subnet gives none anyway
+    private = {"AssociatePublicIpAddress": False} if len(plan.interfaces) == 1 else {}
     return [
         {
             "DeviceIndex": each.device,
@@ -22,8 +24,7 @@ def interfaces(plan: EnvironmentPlan) -> list[dict[str, Any]]:
             "InterfaceType": each.kind,
             "Groups": group_ids(plan),
             "DeleteOnTermination": True,
-            # A public address can be asked for with a single interface only (R84), and the subnet is private
-            "AssociatePublicIpAddress": False,
+            **private,
         }
         for each in plan.interfaces
     ]

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.stack.interfaces import interfaces
+from batchhpc.compiler.stack.mounting import data_device
 from batchhpc.compiler.stack.resource import Resources, gib, tags, unchecked
 from batchhpc.compiler.stack.user_data import user_data
 from batchhpc.spec.environment_spec import RootVolume
@@ -48,11 +49,6 @@ def launch_template(plan: EnvironmentPlan) -> Resources:
         },
     }
     return {TEMPLATE: unchecked(made, {"CKV_AWS_341": _HOPS})}  # type: ignore[arg-type]
-
-
-def data_device(i: int) -> str:
-    """Device name of the i-th data volume; on Nitro a link to the NVMe device that it really is."""
-    return f"/dev/sd{'fghijklmnop'[i]}"
 
 
 def _volumes(plan: EnvironmentPlan) -> list[dict[str, Any]]:

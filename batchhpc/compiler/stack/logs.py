@@ -7,7 +7,7 @@ from typing import Any, Final
 from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.stack.network import vpc_id
 from batchhpc.compiler.stack.policies import policy, statement, trusted
-from batchhpc.compiler.stack.resource import Resource, Resources, att, ref, sub, tags, unchecked
+from batchhpc.compiler.stack.resource import Resource, Resources, arn, att, ref, sub, tags, unchecked
 
 LOGS: Final = "LogGroup"
 _OWN_KEY: Final = "kms_key of the spec encrypts it with the user's own key; without one it is encrypted with AWS's"
@@ -46,6 +46,7 @@ def logs(plan: EnvironmentPlan) -> Resources:
                     policy(
                         "write-flows",
                         statement(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], streams),
+                        statement(["logs:DescribeLogGroups"], [arn("logs", "log-group:*")]),  # it looks the group up in a list
                     )
                 ],
                 "Tags": tags(plan),

@@ -7,9 +7,12 @@ from typing import Any
 from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.stack.access import access
 from batchhpc.compiler.stack.bucket import bucket
+from batchhpc.compiler.stack.budget import budget
 from batchhpc.compiler.stack.compute import compute
+from batchhpc.compiler.stack.efs import efs, target_name
 from batchhpc.compiler.stack.launch_template import launch_template
 from batchhpc.compiler.stack.logs import logs
+from batchhpc.compiler.stack.lustre import lustre
 from batchhpc.compiler.stack.network import network
 from batchhpc.compiler.stack.outputs import outputs
 from batchhpc.compiler.stack.resource import Resources
@@ -26,8 +29,11 @@ def template(plan: EnvironmentPlan) -> dict[str, Any]:
         **logs(plan),
         **bucket(plan),
         **access(plan),
+        **lustre(plan),
+        **efs(plan),
         **launch_template(plan),
-        **compute(plan, []),
+        **compute(plan, [target_name(each) for each in plan.spec.storage if each.efs is not None]),
+        **budget(plan),
     }
     made: dict[str, Any] = {
         "AWSTemplateFormatVersion": "2010-09-09",

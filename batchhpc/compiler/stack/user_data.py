@@ -26,6 +26,7 @@ def settings(plan: EnvironmentPlan) -> str:
         f"ECS_CONTAINER_STOP_TIMEOUT={int(plan.spec.stop_grace.seconds)}s",  # from SIGTERM to SIGKILL (R40)
         "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true",  # no new tasks on an instance that is being taken (R70)
         "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true",  # the execution role writes logs, so the instance need not
-        "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached",  # the next job does not wait for the same image again
     ]
+    # ECS_IMAGE_PULL_BEHAVIOR stays as it is: layers are cached anyway, and with prefer-cached a tag that was pushed again would
+    # mean one image on nodes that are warm and another on those that are not
     return "#!/bin/sh\ncat >>/etc/ecs/ecs.config <<'END'\n" + "".join(f"{line}\n" for line in lines) + "END\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from batchhpc.compiler.environment import EnvironmentPlan
-from batchhpc.compiler.stack.resource import ref
+from batchhpc.compiler.stack.resource import att, ref
 
 ZONE_PARAMETER: Final = "AvailabilityZoneId"
+ZONE_NAME_PARAMETER: Final = "AvailabilityZoneName"
 
 # Where each family of types made for HPC is offered (R94); elsewhere they are not.
 HPC_ZONES: Final[dict[str, tuple[str, ...]]] = {
@@ -47,8 +48,16 @@ def zone_id(plan: EnvironmentPlan) -> Any:
     return found[0] if found else ref(ZONE_PARAMETER)
 
 
+def zone_name(plan: EnvironmentPlan) -> Any:
+    """Name of the nodes' zone, ``eu-west-1a``: of the new subnet, or a parameter that `deploy` fills in for one that is there."""
+    return att("NodeSubnet", "AvailabilityZone") if plan.spec.network.is_new else ref(ZONE_NAME_PARAMETER)
+
+
 def parameters(plan: EnvironmentPlan) -> dict[str, dict[str, str]]:
     """The template's parameters: what only a look at the account can tell."""
     if plan.spec.network.is_new and isinstance(zone_id(plan), dict):
-        return {ZONE_PARAMETER: {"Type": "String", "Description": "Zone that offers the instance types (R94)"}}
+        return {ZONE_PARAMETER: {"Type": "String", "Description": "Id of a zone that offers the instance types (R94)"}}
+    one_zone = any(each.efs is not None and each.efs.one_zone for each in plan.spec.storage)
+    if one_zone and not plan.spec.network.is_new:
+        return {ZONE_NAME_PARAMETER: {"Type": "String", "Description": "Name of the zone that the subnet is in"}}
     return {}
