@@ -237,15 +237,27 @@ class EnvironmentSpec(Document):
         if self.min_nodes > self.max_nodes:
             found.append(Problem("min_nodes", f"is {self.min_nodes}, more than max_nodes, {self.max_nodes}"))
         for i, text in enumerate(self.instance_types):
-            if not re.fullmatch(r"[a-z0-9*?\[\]-]+(\.[a-z0-9*?\[\]-]+)?", text):
+            if not re.fullmatch(r"[a-z0-9*?\[\]_-]+(\.[a-z0-9*?\[\]-]+)?", text):
                 hint = "a type (c7i.8xlarge), a family (c7i) or a pattern ('c7*.8xlarge')"
                 found.append(Problem(f"instance_types[{i}]", f"is {text!r}, which names no instance types", hint))
+        found += self._elsewhere()
         found += self._storage_problems()
         for rule, reason in self.waive.items():
             if not re.fullmatch(r"R\d{1,3}", rule):
                 found.append(Problem(f"waive.{rule}", "is not a rule number", 'write it as in the message: {R69: "why"}'))
             elif not reason.strip():
                 found.append(Problem(f"waive.{rule}", "has no reason", "say why the rule does not hold for you"))
+        return found
+
+    def _elsewhere(self) -> list[Problem]:
+        """What is of another Region, and a reservation that Spot instances cannot use."""
+        found = []
+        for name in ("kms_key", "capacity_reservation"):
+            arn = getattr(self, name) or ""
+            if arn.startswith("arn:") and arn.split(":")[3] != self.region:
+                found.append(Problem(name, f"is in {arn.split(':')[3]}, but the environment is in {self.region}"))
+        if self.capacity_reservation is not None and self.capacity is Capacity.SPOT:
+            found.append(Problem("capacity_reservation", "is of on-demand capacity, but capacity is spot", "leave it out"))
         return found
 
     def _storage_problems(self) -> list[Problem]:

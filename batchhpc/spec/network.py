@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 
 from pydantic import Field
 
@@ -44,13 +45,30 @@ class Network(Model):
         return self.vpc is None
 
     def problems(self) -> list[Problem]:
-        """Fields of a new VPC beside those of one that is there."""
+        """Fields of a new VPC beside those of one that is there, and addresses that are none."""
         given = self.model_fields_set
+        wrong = [*_addresses("cidr", self.cidr, 16, 24), *_addresses("vpc_cidr", self.vpc_cidr, 8, 28)]
         if self.is_new:
-            return [
+            return wrong + [
                 Problem(name, "is given, but vpc is not", "name the VPC that it is in") for name in _ONLY_EXISTING if name in given
             ]
-        found = [Problem(name, f"is for a new VPC, but {self.vpc} is there", "leave it out") for name in _ONLY_NEW if name in given]
+        found = wrong + [
+            Problem(name, f"is for a new VPC, but {self.vpc} is there", "leave it out") for name in _ONLY_NEW if name in given
+        ]
         if self.subnet is None:
             found.append(Problem("subnet", "is missing: which subnet of the VPC shall the nodes be in?"))
         return found
+
+
+def _addresses(name: str, cidr: str | None, largest: int, smallest: int) -> list[Problem]:
+    if cidr is None:
+        return []
+    try:
+        network = IPv4Network(cidr, strict=False)
+    except (AddressValueError, NetmaskValueError):
+        return [Problem(name, f"is {cidr}, which are no IPv4 addresses", "10.0.0.0/16")]
+    if str(network) != cidr:
+        return [Problem(name, f"is {cidr}, whose first address is {network.network_address}", f"{network}")]
+    if not largest <= network.prefixlen <= smallest:
+        return [Problem(name, f"is {cidr}, but must be /{largest} to /{smallest}", f"{network.network_address}/{largest}")]
+    return []

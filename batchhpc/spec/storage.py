@@ -10,6 +10,7 @@ from batchhpc.errors import Problem
 from batchhpc.spec.model import Model
 from batchhpc.spec.quantities import Duration, Memory
 
+_DAY = 86_400_000  # ms
 _KINDS = ("lustre", "efs", "ebs", "instance_store")
 
 
@@ -176,3 +177,17 @@ class Bucket(Model):
     """Objects that are deleted when they are old enough; checkpoints after 30 days unless another list is given."""
     infrequent_access: Duration | None = None
     """Age at which objects move to the infrequent-access class, at least 30 days; never if left out."""
+
+    def problems(self) -> list[Problem]:
+        """Ages that are not whole days, or too small for S3."""
+        ages = [("keep_versions", self.keep_versions, 1), ("infrequent_access", self.infrequent_access, 30)]
+        ages += [(f"expire[{i}].after", each.after, 1) for i, each in enumerate(self.expire)]
+        found = []
+        for name, age, least in ages:
+            if age is None:
+                continue
+            if age % _DAY:
+                found.append(Problem(name, f"is {age}, but S3 counts whole days", f"{age // _DAY + 1}d"))
+            elif age < least * _DAY:
+                found.append(Problem(name, f"is {age}, but must be at least {least}d"))
+        return found
