@@ -51,6 +51,17 @@ def nodes_of_several_sizes(plan: EnvironmentPlan) -> Iterator[Finding]:
         yield Finding("max_nodes", message, "requirements: {min_vcpus: ...}, or types of one size", Severity.WARNING)
 
 
+@R27.environment
+def cores_of_all(plan: EnvironmentPlan) -> Iterator[Finding]:
+    cores = {kind.cores: kind for kind in plan.types}
+    if not plan.spec.hyperthreading and len(cores) > 1:
+        one, two, *_ = cores.values()
+        message = (
+            f"is false, so the launch template says how many cores to use, but {one.name} has {one.cores}, {two.name} {two.cores}"
+        )
+        yield Finding("hyperthreading", message, "types with as many cores, or hyperthreading: true", waivable=False)
+
+
 @R25.environment
 def whole_reserved_memory(plan: EnvironmentPlan) -> Iterator[Finding]:
     reserved = plan.spec.reserved_memory

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
-from batchhpc.compiler.environment import EnvironmentPlan, meets
-from batchhpc.compiler.instances import InstanceType, catalogue, close_match
+from batchhpc.compiler.environment import EnvironmentPlan
+from batchhpc.compiler.instances import InstanceType, catalogue, close_match, meets
 from batchhpc.compiler.rules.fabric import R67
 from batchhpc.compiler.rules.resources import R7
 from batchhpc.compiler.rules.rule import Finding, Rule
@@ -32,16 +31,10 @@ def family(kind: InstanceType) -> str:
     return kind.name.partition(".")[0]
 
 
-def named(kinds: list[InstanceType]) -> str:
+def named(kinds: Sequence[InstanceType]) -> str:
     """The first of their names, and how many more there are."""
     shown = ", ".join(kind.name for kind in kinds[:_SHOWN])
     return f"{shown} and {len(kinds) - _SHOWN} more" if len(kinds) > _SHOWN else shown
-
-
-def matching(name: str) -> list[InstanceType]:
-    """The types of the catalogue that a type, family or pattern stands for."""
-    pattern = name if "." in name else f"{name}.*"
-    return [kind for kind in catalogue() if fnmatchcase(kind.name, pattern)]
 
 
 @R71.environment
@@ -59,7 +52,7 @@ def types_there(plan: EnvironmentPlan) -> Iterator[Finding]:
         name = plan.spec.instance_types[i]
         if name in _BUNDLES:
             continue
-        there = matching(name)
+        there = resolve_types((name,), Requirements())[0]
         if there:
             yield Finding(f"instance_types[{i}]", _excluded(name, there, wanted), _eased(name), waivable=False)
         else:
@@ -75,18 +68,18 @@ def _nothing(name: str) -> tuple[str, str]:
     return f"is {name}, {what}", f"did you mean {near}?" if near and plain else "batchhpc instances NAME searches them"
 
 
-def _excluded(name: str, there: list[InstanceType], wanted: Requirements) -> str:
+def _excluded(name: str, there: Sequence[InstanceType], wanted: Requirements) -> str:
     """Which requirement keeps the types out, with what they have at best."""
     given = [field for field in type(wanted).model_fields if getattr(wanted, field) is not None]
-    alone = [field for field in given if not any(meets(kind, Requirements(**{field: getattr(wanted, field)})) for kind in there)]
+    alone = [field for field in given if not resolve_types((name,), Requirements(**{field: getattr(wanted, field)}))[0]]
     what = f"is {name}" if len(there) == 1 else f"is {name}, {len(there)} types"
     if alone:
         said = " and ".join(f"{field} {getattr(wanted, field)} ({_best(field, there)})" for field in alone)
-        return f"{what}, but {'it' if len(there) == 1 else 'none'} has not the required {said}"
+        return f"{what}, but {'it lacks' if len(there) == 1 else 'all lack'} the required {said}"
     return f"{what}, but none meets all requirements: {', '.join(given)}"
 
 
-def _best(field: str, there: list[InstanceType]) -> str:
+def _best(field: str, there: Sequence[InstanceType]) -> str:
     if field == "arch":
         return (
             f"{'it is' if len(there) == 1 else 'they are'} {' and '.join(sorted({arch for kind in there for arch in kind.arch}))}"
