@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
-from batchhpc.compiler.environment import EnvironmentPlan
-from batchhpc.compiler.instances import InstanceType, catalogue, close_match, meets
+from batchhpc.compiler.environment import EnvironmentPlan, resolve_types
+from batchhpc.compiler.instances import InstanceType, catalogue, close_match
 from batchhpc.compiler.rules.fabric import R67
 from batchhpc.compiler.rules.resources import R7
 from batchhpc.compiler.rules.rule import Finding, Rule
