@@ -21,7 +21,7 @@ _EXAMPLES = {
     "compile": "batchhpc compile job.yaml --out documents/",
     "schema": "batchhpc schema > job.schema.json",
     "run": "batchhpc run job.yaml --nodes 4 --fault kill:2@10s",
-    "instances": "batchhpc instances 'c7*' --efa --min-vcpus 64 --min-memory '128 GiB'",
+    "instances": "batchhpc instances --efa --spot --min-cores 96 --region eu-west-1 --price",
 }
 
 
@@ -125,23 +125,27 @@ def _run(verb: argparse.ArgumentParser) -> None:
 
 
 def _instances(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("name", nargs="?", default="*", metavar="NAME", help="name or pattern: c7i.8xlarge, 'hpc*'; default: all")
+    verb.add_argument("name", nargs="?", default="*", metavar="NAME", help="type, family or pattern: c7i.8xlarge, c7i, 'hpc*'")
     want = verb.add_argument_group("only those with")
     want.add_argument("--efa", action="store_true", help="at least one EFA interface")
-    want.add_argument("--min-efa", type=int, default=0, metavar="N", help="at least N EFA interfaces")
+    want.add_argument("--min-efa", type=int, metavar="N", help="at least N EFA interfaces")
     want.add_argument("--spot", action="store_true", help="Spot capacity")
     want.add_argument("--cluster", action="store_true", help="a place in cluster placement groups")
-    want.add_argument("--min-vcpus", type=int, default=0, metavar="N", help="at least N vCPUs")
-    want.add_argument("--min-memory", default="0 B", metavar="SIZE", help="at least that much memory, such as '64 GiB'")
-    want.add_argument("--min-gbps", type=float, default=0, metavar="X", help="at least X Gbit/s of network")
-    want.add_argument("--min-disks", type=int, default=0, metavar="N", help="at least N instance store disks")
+    want.add_argument("--min-cores", type=int, metavar="N", help="at least N physical cores")
+    want.add_argument("--min-vcpus", type=int, metavar="N", help="at least N vCPUs")
+    want.add_argument("--max-vcpus", type=int, metavar="N", help="at most N vCPUs")
+    want.add_argument("--min-memory", metavar="SIZE", help="at least that much memory, such as '64 GiB'")
+    want.add_argument("--min-gbps", type=float, metavar="X", help="at least X Gbit/s of network")
+    want.add_argument("--min-disks", type=int, metavar="N", help="at least N instance store disks")
     want.add_argument("--gpus", type=int, metavar="N", help="at least N GPUs; 0: none at all")
     want.add_argument("--arch", choices=("x86_64", "arm64"), help="this architecture")
+    want.add_argument("--region", metavar="REGION", help="an offer in that Region (asks AWS)")
+    want.add_argument("--zone", metavar="ZONE", help="an offer in that zone of the Region: euw1-az1 or eu-west-1a (asks AWS)")
     show = verb.add_argument_group("show")
-    columns = ("vcpus", "cores", "memory", "gpus", "efa", "gbps", "name")
-    show.add_argument("--sort", choices=columns, default="vcpus", help="order, smallest first; default: vcpus")
+    show.add_argument("--price", action="store_true", help="what an hour costs in the Region, cheapest first (asks AWS)")
+    columns = ("vcpus", "cores", "memory", "gpus", "efa", "gbps", "name", "price", "core-price")
+    show.add_argument("--sort", choices=columns, help="order, smallest first; default: vcpus, or price with --price")
     show.add_argument("--reverse", action="store_true", help="largest first")
     show.add_argument("--limit", type=int, metavar="N", help="at most N; default: 40 on a terminal, all otherwise")
     fetch = verb.add_argument_group("refresh")
-    fetch.add_argument("--refresh", action="store_true", help="fetch the catalogue from EC2 (needs AWS credentials)")
-    fetch.add_argument("--region", metavar="REGION", help="region to ask; what the AWS SDK finds if left out")
+    fetch.add_argument("--refresh", action="store_true", help="fetch the catalogue from EC2, of --region (needs AWS credentials)")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from batchhpc.compiler.instances import InstanceType, catalogue
+from batchhpc.compiler.instances import InstanceType, search
 from batchhpc.spec import Capacity, Environment, EnvironmentSpec, Fabric
 from batchhpc.spec.environment_spec import ImageType, Requirements
 
@@ -119,28 +118,12 @@ def resolve_types(names: tuple[str, ...], requirements: Requirements) -> tuple[t
     found: dict[str, InstanceType] = {}
     unmatched = []
     for i, name in enumerate(names):
-        pattern = name if "." in name else f"{name}.*"
-        matching = [kind for kind in catalogue() if fnmatchcase(kind.name, pattern) and meets(kind, requirements)]
+        matching = search(name, requirements)
         if not matching:
             unmatched.append(i)
-        for kind in sorted(matching, key=lambda kind: (kind.name.partition(".")[0], kind.vcpus, kind.memory_mib, kind.name)):
+        for kind in matching:
             found.setdefault(kind.name, kind)
     return tuple(found.values()), tuple(unmatched)
-
-
-def meets(kind: InstanceType, wanted: Requirements) -> bool:
-    """Whether a type has all that is required."""
-    return (
-        kind.vcpus >= (wanted.min_vcpus or 0)
-        and (wanted.max_vcpus is None or kind.vcpus <= wanted.max_vcpus)
-        and kind.cores >= (wanted.min_cores or 0)
-        and (wanted.min_memory is None or kind.memory_mib >= wanted.min_memory.mib)
-        and kind.gbps >= (wanted.min_gbps or 0)
-        and kind.efa >= (wanted.min_efa or 0)
-        and (wanted.gpus is None or (kind.gpus >= wanted.gpus if wanted.gpus else not kind.gpu))
-        and kind.disks >= (wanted.min_disks or 0)
-        and (wanted.arch is None or wanted.arch in kind.arch)
-    )
 
 
 def _interfaces(spec: EnvironmentSpec, types: tuple[InstanceType, ...]) -> Iterator[Interface]:

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from batchhpc.spec.environment_spec import Requirements
 
 COLUMNS = (
     "name", "arch", "vcpus", "cores", "memory_mib", "gpus", "gpu", "efa", "efa_cards", "card_slots", "disks", "disk_gb",
@@ -184,37 +187,28 @@ def close_match(name: str) -> str | None:
     return near[0] if near else None
 
 
-def search(
-    *,
-    name: str = "*",
-    efa: bool | None = None,
-    spot: bool | None = None,
-    cluster: bool | None = None,
-    gpus: int | None = None,
-    arch: str | None = None,
-    min_vcpus: int = 0,
-    min_memory_mib: int = 0,
-    min_efa: int = 0,
-    min_gbps: float = 0,
-    min_disks: int = 0,
-) -> list[InstanceType]:
-    """Types that meet every condition given, smallest first.
+def pattern(name: str) -> str:
+    """What a type, a family (``c7i``) or a pattern of them stands for, as a pattern of types."""
+    return name if "." in name else f"{name}.*"
 
-    ``name`` is a pattern such as ``hpc*`` or ``c[67]*.large``; ``gpus`` is the fewest, and 0 means without any.
-    """
-    found = [
-        each
-        for each in catalogue()
-        if fnmatchcase(each.name, name)
-        and (efa is None or efa == (each.efa > 0))
-        and (spot is None or spot == each.spot)
-        and (cluster is None or cluster == each.cluster)
-        and (gpus is None or (each.gpus >= gpus if gpus else not each.gpu))
-        and (arch is None or arch in each.arch)
-        and each.vcpus >= min_vcpus
-        and each.memory_mib >= min_memory_mib
-        and each.efa >= min_efa
-        and each.gbps >= min_gbps
-        and each.disks >= min_disks
-    ]
-    return sorted(found, key=lambda each: (each.vcpus, each.memory_mib, each.name))
+
+def meets(kind: InstanceType, wanted: Requirements) -> bool:
+    """Whether a type has all that is required."""
+    return (
+        kind.vcpus >= (wanted.min_vcpus or 0)
+        and (wanted.max_vcpus is None or kind.vcpus <= wanted.max_vcpus)
+        and kind.cores >= (wanted.min_cores or 0)
+        and (wanted.min_memory is None or kind.memory_mib >= wanted.min_memory.mib)
+        and kind.gbps >= (wanted.min_gbps or 0)
+        and kind.efa >= (wanted.min_efa or 0)
+        and (wanted.gpus is None or (kind.gpus >= wanted.gpus if wanted.gpus else not kind.gpu))
+        and kind.disks >= (wanted.min_disks or 0)
+        and (wanted.arch is None or wanted.arch in kind.arch)
+    )
+
+
+def search(name: str, wanted: Requirements) -> list[InstanceType]:
+    """Types of that name, family or pattern that have all that is required, smallest first within each family."""
+    form = pattern(name)
+    found = [kind for kind in catalogue() if fnmatchcase(kind.name, form) and meets(kind, wanted)]
+    return sorted(found, key=lambda kind: (kind.name.partition(".")[0], kind.vcpus, kind.memory_mib, kind.name))

@@ -28,11 +28,21 @@ def test_table(cli: Cli) -> None:
     assert said.err == "1 instance type\n"
 
 
-def test_narrow_table(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the table would be too wide, network cards are left to --json."""
-    monkeypatch.setattr(screen, "PIPE_WIDTH", 80)
-    head = cli("instances", "c7i.8xlarge").out.splitlines()[0]
-    assert head.split() == ["type", "vCPU", "cores", "memory", "GPUs", "EFA", "Gbit/s", "disks", "Spot", "arch"]
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (80, ["type", "vCPU", "cores", "memory", "GPUs", "EFA", "cards", "Gbit/s", "disks", "Spot", "arch"]),
+        (60, ["type", "vCPU", "cores", "memory", "GPUs", "EFA", "Gbit/s", "Spot"]),
+        (30, ["type", "vCPU", "cores"]),
+        (8, ["type"]),
+    ],
+)
+def test_narrow_table(cli: Cli, monkeypatch: pytest.MonkeyPatch, width: int, titles: list[str]) -> None:
+    """On a narrow screen the least important columns are left to --json, and no row is broken."""
+    monkeypatch.setattr(screen, "PIPE_WIDTH", width)
+    rows = cli("instances", "c7i.8xlarge").out.splitlines()
+    assert rows[0].split() == titles
+    assert len(rows) == 2
     assert found(cli, "c7i.8xlarge")[0]["card_slots"] == [8]
 
 
@@ -46,6 +56,9 @@ def test_narrow_table(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         (["--cluster"], lambda each: each["cluster"]),
         (["--spot", "c7*"], lambda each: each["spot"]),
         (["--min-vcpus", "96"], lambda each: each["vcpus"] >= 96),
+        (["--min-cores", "96"], lambda each: each["cores"] >= 96),
+        (["--max-vcpus", "8"], lambda each: each["vcpus"] <= 8),
+        (["c7i"], lambda each: each["name"].startswith("c7i.")),
         (["--min-memory", "1.5 TiB"], lambda each: each["memory_mib"] >= 1536 * 1024),
         (["--gpus", "8"], lambda each: each["gpus"] >= 8),
         (["--arch", "arm64"], lambda each: "arm64" in each["arch"]),
@@ -97,5 +110,5 @@ def test_misspelt(cli: Cli) -> None:
 def test_memory_without_unit(cli: Cli) -> None:
     """An amount of memory needs its unit here, too."""
     assert cli("instances", "--min-memory", "64").err == (
-        "batchhpc instances: --min-memory: '64' is not an amount of memory\n  hint: write it with its unit: '64 GiB'\n"
+        "batchhpc instances: --min-memory: '64' is not an amount of memory\n  hint: write it with its unit: 56 GiB, 512 MiB\n"
     )

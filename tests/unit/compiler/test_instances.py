@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from batchhpc.compiler.instances import InstanceType, catalogue, close_match, from_csv, instance_type, search, to_csv
+from batchhpc.spec import Memory
+from batchhpc.spec.environment_spec import Requirements
 
 
 def test_the_catalogue_has_every_type_of_the_capture():
@@ -45,23 +47,25 @@ def test_interfaces_leave_a_slot_for_the_container():
 
 
 def test_a_search_meets_every_condition():
-    """A search gives exactly the types that meet all conditions, smallest first."""
-    found = search(efa=True, spot=True, min_vcpus=64, min_memory_mib=131072, arch="arm64", name="c*")
+    """A search gives exactly the types that meet all conditions, smallest first within each family."""
+    found = search("c*", Requirements(min_vcpus=64, min_memory=Memory.parse("128 GiB"), arch="arm64", min_efa=1, max_vcpus=96))
     assert found
-    assert all(kind.efa and kind.spot and kind.vcpus >= 64 and kind.memory_mib >= 131072 for kind in found)
+    assert all(kind.efa and 64 <= kind.vcpus <= 96 and kind.memory_mib >= 131072 for kind in found)
     assert all(kind.name.startswith("c") and "arm64" in kind.arch for kind in found)
-    assert [kind.vcpus for kind in found] == sorted(kind.vcpus for kind in found)
-    assert {kind.name for kind in search(name="hpc7a.*")} == {f"hpc7a.{size}xlarge" for size in (12, 24, 48, 96)}
-    assert all(kind.gpus >= 8 for kind in search(gpus=8))
-    assert not any(kind.gpu for kind in search(gpus=0))
-    assert len(search()) == 1395
-    assert search(name="nothing*") == []
+    anything = Requirements()
+    assert [kind.name for kind in search("hpc7a.*", anything)] == [f"hpc7a.{size}xlarge" for size in (12, 24, 48, 96)]
+    assert search("hpc7a", anything) == search("hpc7a.*", anything)
+    assert all(kind.gpus >= 8 for kind in search("*", Requirements(gpus=8)))
+    assert not any(kind.gpu for kind in search("*", Requirements(gpus=0)))
+    assert all(kind.cores >= 96 for kind in search("*", Requirements(min_cores=96)))
+    assert len(search("*", anything)) == 1395
+    assert search("nothing*", anything) == []
 
 
 def test_a_wrong_name_has_a_near_one():
     """A misspelt type is answered with one of the same family if there is one, else with a near name, else with none."""
     assert close_match("hpc7a.98xlarge") == "hpc7a.96xlarge"
-    assert close_match("c7i.9xlarge") in {kind.name for kind in search(name="c7i.*")}
+    assert close_match("c7i.9xlarge") in {kind.name for kind in search("c7i", Requirements())}
     assert close_match("hpc7x.12xlarge") == "hpc7a.12xlarge"
     assert close_match("zzz") is None
     assert instance_type("c7i.9xlarge") is None
