@@ -10,10 +10,10 @@ from typing import Final
 from batchhpc.aws.definitions import definition_arn
 from batchhpc.aws.describe import Detail, Stream, drivers, job_status, node_ids, streams
 from batchhpc.aws.ends import end
+from batchhpc.aws.job_preflight import job_problems
 from batchhpc.aws.listing import list_jobs
 from batchhpc.aws.logs import Tail, merged
 from batchhpc.aws.polling import LONGEST_WAIT, Pace, Pauses, as_ended, describe, passing
-from batchhpc.aws.preflight import preflight
 from batchhpc.aws.sdk import Clients
 from batchhpc.aws.submission import Submission, send
 from batchhpc.aws.waiting import Waiting, why_waiting
@@ -65,7 +65,7 @@ class BatchRunner:
             raise Unavailable(f"{text}\n  hint: an environment with capacity: on-demand runs the same job as multinode")
         submission = Submission(compiled.submit, self._new_token())
         _check(compiled, submission)
-        problems = preflight(compiled, self._clients)
+        problems = job_problems(compiled, self._clients)
         if any(problem.severity is Severity.ERROR for problem in problems):
             raise InvalidSpec(problems)
         for problem in problems:

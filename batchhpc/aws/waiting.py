@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from batchhpc.aws.describe import Detail, seconds
+from batchhpc.aws.job_preflight import need_of
 from batchhpc.aws.live_queue import LiveQueue, live_queue, obstacles
 from batchhpc.aws.polling import describe
-from batchhpc.aws.preflight import need_of
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import Problem, Severity, Unavailable
 from batchhpc.jobs import JobState
