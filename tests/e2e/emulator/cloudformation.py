@@ -89,7 +89,8 @@ class CloudFormation:
     def _find(self, region: str, name: str) -> Stack | None:
         stacks = self._stacks.get(region, [])
         by_id = [each for each in stacks if each.id == name]
-        return (by_id or [each for each in stacks if each.name == name and each.status != "DELETE_COMPLETE"] or [None])[-1]
+        found = by_id or [each for each in stacks if each.name == name and each.status != "DELETE_COMPLETE"]
+        return found[-1] if found else None
 
     def _stack(self, region: str, request: dict[str, Any], *, words: str = "Stack with id {} does not exist") -> Stack:
         if (found := self._find(region, request["StackName"])) is None:
@@ -133,8 +134,7 @@ class CloudFormation:
         tags = request.get("Tags", [])
         changes = _changes(stack, template, parameters)
         made = ChangeSet(request["ChangeSetName"], stack, kind, template, parameters, tags, changes)
-        same = json.dumps(template, sort_keys=True) == json.dumps(stack.template, sort_keys=True)
-        if not changes and (same or not template.get("Metadata")) and tags == stack.tags and kind == "UPDATE":
+        if not changes and template.get("Outputs") == stack.template.get("Outputs") and tags == stack.tags and kind == "UPDATE":
             made.status, made.reason, made.execution = "FAILED", NO_CHANGES, "UNAVAILABLE"
         self._change_sets.append(made)
         return {"Id": made.id, "StackId": stack.id}
@@ -358,7 +358,7 @@ def _changes(stack: Stack, template: dict[str, Any], parameters: dict[str, str])
 @cache
 def create_only(kind: str) -> frozenset[str]:
     """Properties of a type that cannot be changed, by its own schema."""
-    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     return frozenset(path.split("/")[2] for path in schema.get("createOnlyProperties", []))

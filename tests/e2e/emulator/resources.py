@@ -33,7 +33,7 @@ class Resources:
 
         with _LOCK:
             if service not in self._clients:
-                self._clients[service] = boto3.client(
+                self._clients[service] = boto3.client(  # type: ignore[call-overload]
                     service,
                     region_name=self._region,
                     endpoint_url=self._endpoint,
