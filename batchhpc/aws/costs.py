@@ -212,9 +212,15 @@ def unknowns(lines: Iterable[Line]) -> list[str]:
 
 
 def _row(line: Line) -> tuple[str, str, str, str]:
-    quantity = "" if line.quantity is None else f"{line.quantity:,f} {line.unit}{'' if line.quantity == 1 else 's'}"
-    price = "" if line.unit_price is None else f"x ${line.unit_price.normalize():f}"
+    of = line.unit.removesuffix("-month") if line.unit != "hour" else ""
+    quantity = "" if line.quantity is None else f"{_number(line.quantity)} {of}".rstrip()
+    price = "" if line.unit_price is None else f"x ${_number(line.unit_price)} per {line.unit}"
     return f"  {line.text}", quantity, price, "unknown" if line.per_hour is None else dollars(line.per_hour)
+
+
+def _number(amount: Decimal) -> str:
+    """An exact number without needless zeros: 2,400, 0.045."""
+    return f"{amount.normalize():,f}"
 
 
 def _aligned(rows: Sequence[tuple[str, str, str, str]]) -> str:
