@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchhpc.aws.stack import USABLE, Stack, find_stack, our_stacks, template_of
 from batchhpc.compiler.environment import environment_of, stack_name
+from batchhpc.compiler.stack.metadata import environment_data
 from batchhpc.errors import EnvironmentNotFound, InvalidSpec, Unavailable
 from batchhpc.spec import Environment, EnvironmentSpec
 
@@ -59,7 +60,7 @@ def spec_of(stack: Stack, clients: Clients) -> EnvironmentSpec:
     Raises:
         Unavailable: it carries none that this version understands.
     """
-    data = template_of(clients, stack.id or stack.name).get("Metadata", {}).get("batchhpc", {}).get("environment")
+    data = environment_data(template_of(clients, stack.id or stack.name))
     if data is None:
         raise Unavailable(f"stack {stack.name} was not made by batchhpc: its template does not say of what\n  hint: another name")
     try:

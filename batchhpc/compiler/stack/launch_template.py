@@ -7,14 +7,13 @@ from typing import Any, Final
 from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.stack.interfaces import interfaces
 from batchhpc.compiler.stack.mounting import data_device
-from batchhpc.compiler.stack.resource import Resources, gib, tags, unchecked
+from batchhpc.compiler.stack.resource import Resources, gib, tags
 from batchhpc.compiler.stack.user_data import user_data
 from batchhpc.spec.environment_spec import RootVolume
 from batchhpc.spec.storage import Ebs
 
 TEMPLATE: Final = "LaunchTemplate"
 ROOT_DEVICE: Final = "/dev/xvda"  # of Amazon Linux, AWS Batch's images and those made from them (R54)
-_HOPS: Final = "containers in bridge mode are a hop away from the metadata service, which the agent asks for Spot notices (R70)"
 
 
 def launch_template(plan: EnvironmentPlan) -> Resources:
@@ -41,14 +40,15 @@ def launch_template(plan: EnvironmentPlan) -> Resources:
         own = spec.capacity_reservation.startswith("cr-")
         name = "CapacityReservationId" if own else "CapacityReservationResourceGroupArn"
         data["CapacityReservationSpecification"] = {"CapacityReservationTarget": {name: spec.capacity_reservation}}
-    made = {
-        "Type": "AWS::EC2::LaunchTemplate",
-        "Properties": {
-            "LaunchTemplateData": data,
-            "TagSpecifications": [{"ResourceType": "launch-template", "Tags": tags(plan)}],
-        },
+    return {
+        TEMPLATE: {
+            "Type": "AWS::EC2::LaunchTemplate",
+            "Properties": {
+                "LaunchTemplateData": data,
+                "TagSpecifications": [{"ResourceType": "launch-template", "Tags": tags(plan)}],
+            },
+        }
     }
-    return {TEMPLATE: unchecked(made, {"CKV_AWS_341": _HOPS})}  # type: ignore[arg-type]
 
 
 def _volumes(plan: EnvironmentPlan) -> list[dict[str, Any]]:

@@ -13,12 +13,12 @@ from batchhpc.compiler.stack.efs import efs, target_name
 from batchhpc.compiler.stack.launch_template import launch_template
 from batchhpc.compiler.stack.logs import logs
 from batchhpc.compiler.stack.lustre import lustre
+from batchhpc.compiler.stack.metadata import metadata
 from batchhpc.compiler.stack.network import network
 from batchhpc.compiler.stack.outputs import outputs
 from batchhpc.compiler.stack.resource import Resources
 from batchhpc.compiler.stack.security_group import security_group
 from batchhpc.compiler.stack.zone import parameters
-from batchhpc.version import __version__
 
 
 def template(plan: EnvironmentPlan) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def template(plan: EnvironmentPlan) -> dict[str, Any]:
     made: dict[str, Any] = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"batchhpc environment {plan.spec.name}",
-        "Metadata": {"batchhpc": {"environment": plan.spec.to_data(), "version": __version__}},
+        "Metadata": metadata(plan.spec),
         "Resources": resources,
         "Outputs": outputs(plan),
     }

@@ -1,7 +1,8 @@
 """The golden documents and error texts, written anew: ``python -m tests.contract.golden.regenerate``; then read the diff.
 
 ``good/NAME.yaml`` is a job and its environment, ``NAME.json`` what it compiles to, with the reason for its shape and its
-warnings. ``broken/NAME.yaml`` is one that breaks rules, ``NAME.txt`` what its author reads.
+warnings. ``broken/NAME.yaml`` is one that breaks rules, ``NAME.txt`` what its author reads. ``environments/good`` and
+``environments/broken`` hold the same for environment specs, their templates and their errors.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from batchhpc.compiler import CompiledJob, compile_job
+from batchhpc.compiler import CompiledEnvironment, CompiledJob, compile_environment, compile_job
 from batchhpc.errors import InvalidSpec
-from batchhpc.spec import Environment, JobSpec
+from batchhpc.spec import Environment, EnvironmentSpec, JobSpec
 
 HERE = Path(__file__).parent
+ENVIRONMENTS = HERE / "environments"
 
 
 def names(kind: str) -> list[str]:
@@ -53,8 +55,44 @@ def error_text(name: str) -> str:
     return "".join(f"{problem.text('job.yaml')}\n" for problem in made.warnings)
 
 
+def environment_names(kind: str) -> list[str]:
+    """Names of the environments, good or broken."""
+    return sorted(path.stem for path in (ENVIRONMENTS / kind).glob("*.yaml"))
+
+
+def environment_case(kind: str, name: str) -> dict[str, Any]:
+    """Data of an environment."""
+    data: dict[str, Any] = YAML(typ="safe", pure=True).load((ENVIRONMENTS / kind / f"{name}.yaml").read_text())
+    return data
+
+
+def compiled_environment(name: str) -> CompiledEnvironment:
+    """A good environment, compiled."""
+    return compile_environment(EnvironmentSpec.from_data(environment_case("good", name)))
+
+
+def environment_document(name: str) -> str:
+    """What a good environment becomes."""
+    made = compiled_environment(name)
+    told = {"warnings": [problem.text() for problem in made.warnings], "template": made.template}
+    return json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def environment_error_text(name: str) -> str:
+    """What the author of a broken environment reads; for one with warnings only, those."""
+    try:
+        made = compile_environment(EnvironmentSpec.from_data(environment_case("broken", name), "environment.yaml"))
+    except InvalidSpec as error:
+        return f"{error if error.document else error.of('environment.yaml')}\n"
+    return "".join(f"{problem.text('environment.yaml')}\n" for problem in made.warnings)
+
+
 if __name__ == "__main__":
     for each in names("good"):
         (HERE / "good" / f"{each}.json").write_text(document(each))
     for each in names("broken"):
         (HERE / "broken" / f"{each}.txt").write_text(error_text(each))
+    for each in environment_names("good"):
+        (ENVIRONMENTS / "good" / f"{each}.json").write_text(environment_document(each))
+    for each in environment_names("broken"):
+        (ENVIRONMENTS / "broken" / f"{each}.txt").write_text(environment_error_text(each))
