@@ -149,6 +149,10 @@ stand before the verb, too.
 | `compile` | `shape`, `why`, `warnings`; `register` and `submit`, the two requests (exactly these two without `--json`); with `--format cloudformation` `template` instead of them; with `--out` `files` instead |
 | `schema` | the JSON schema |
 | `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts` (of each, `why` is the agent's own reason, which names the node), `nodes`, `exit_code`, `process_exit_code`, `warnings`, `logs`; output and progress go to standard error |
+| `plan` | `environment`, `region`, `zone`, `new`, `nothing`, `changes` (each: `action`, `logical`, `type`, `physical`, `properties`, `why`, `keeps`, `loses_data`), `termination_protection`, `drift`, `costs`, `warnings` |
+| `deploy` | `outcome` (`created`, `updated`, `unchanged`), `outputs` of the stack, `plan` (as above; null if a deployment under way was followed); progress goes to standard error |
+| `destroy` | `outcome` (`destroyed`, `nothing`), `destroyed` and `left` (each: `environment`, `region`, `state`, `resources`, `data`, `jobs`, `definitions`) |
+| `environments` | `environments` (each: `name`, `region`, `state`, `reason`, `queue`, `capacity`, `instance_types`, `max_nodes`) |
 | `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--refresh` only `file` and `types` |
 | any, if it fails | `error` (its class), `message`, `problems` (`path`, `message`, `hint`, `rule`, `severity`, `waived`) |
 

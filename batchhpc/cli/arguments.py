@@ -14,6 +14,10 @@ VERBS = {
     "compile": "Print the documents that AWS Batch gets.",
     "schema": "Print the JSON schema of a spec, for editors and validators.",
     "run": "Run a job here, from its compiled documents, with the agent that runs in the cloud.",
+    "plan": "Show what deploying an environment would do, and what it costs by the hour.",
+    "deploy": "Make or change an environment on AWS: network, queue, storage, roles.",
+    "destroy": "Delete an environment from AWS; its data only if told to.",
+    "environments": "List the environments that are deployed in a Region.",
     "instances": "Search EC2's instance types, or fetch their newest description.",
 }
 _EXAMPLES = {
@@ -21,6 +25,10 @@ _EXAMPLES = {
     "compile": "batchhpc compile job.yaml --out documents/",
     "schema": "batchhpc schema > job.schema.json",
     "run": "batchhpc run job.yaml --nodes 4 --fault kill:2@10s",
+    "plan": "batchhpc plan environment.yaml --offline",
+    "deploy": "batchhpc deploy environment.yaml",
+    "destroy": "batchhpc destroy genomics --region eu-west-1",
+    "environments": "batchhpc environments --region eu-west-1",
     "instances": "batchhpc instances --efa --spot --min-cores 96 --region eu-west-1 --price",
 }
 
@@ -67,7 +75,17 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"batchhpc {__version__}")
     _everywhere(top)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
-    for name, add in (("check", _check), ("compile", _compile), ("schema", _schema), ("run", _run), ("instances", _instances)):
+    for name, add in (
+        ("check", _check),
+        ("compile", _compile),
+        ("schema", _schema),
+        ("run", _run),
+        ("plan", _plan),
+        ("deploy", _deploy),
+        ("destroy", _destroy),
+        ("environments", _environments),
+        ("instances", _instances),
+    ):
         text = VERBS[name]
         verb = verbs.add_parser(name, help=text, description=text, epilog=f"example: {_EXAMPLES[name]}")
         add(verb)
@@ -122,6 +140,43 @@ def _run(verb: argparse.ArgumentParser) -> None:
     here.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is left to chance; default: 0")
     here.add_argument("--directory", default=".batchhpc", metavar="DIR", help="where logs are kept; default: .batchhpc")
     here.add_argument("--quiet", action="store_true", help="do not show the agent's own lines")
+
+
+def _environment(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("environment", metavar="ENV", help="the environment spec: a .yaml, .yml or .json file, or -")
+
+
+def _drift(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--drift", action="store_true", help="look for what was changed by hand, too; takes minutes")
+
+
+def _yes(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--yes", action="store_true", help="do it without a question")
+
+
+def _plan(verb: argparse.ArgumentParser) -> None:
+    _environment(verb)
+    _drift(verb)
+    verb.add_argument("--offline", action="store_true", help="show the resources of a first deployment, without a look at AWS")
+
+
+def _deploy(verb: argparse.ArgumentParser) -> None:
+    _environment(verb)
+    _yes(verb)
+    _drift(verb)
+    verb.add_argument("--allow-data-loss", action="store_true", help="buckets and file systems may be replaced or taken out")
+
+
+def _destroy(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("environment", metavar="NAME", help="name of the environment, or its spec: a .yaml, .yml or .json file")
+    verb.add_argument("--region", metavar="REGION", help="Region it is in; the spec's, or what the AWS SDK finds, if left out")
+    _yes(verb)
+    verb.add_argument("--delete-data", action="store_true", help="delete its bucket and file systems with all they hold")
+    verb.add_argument("--terminate-jobs", action="store_true", help="terminate jobs that have not ended")
+
+
+def _environments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--region", metavar="REGION", help="Region to list; what the AWS SDK finds if left out")
 
 
 def _instances(verb: argparse.ArgumentParser) -> None:
