@@ -1,10 +1,10 @@
-"""What a job can cost before it is submitted, and what it cost after: node-hours times prices."""
+"""What a job can cost, before it is submitted: node-hours times prices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 from batchhpc.aws.costs import dollars, priced, total
@@ -13,11 +13,10 @@ from batchhpc.aws.prices import NO_SPOT, Prices
 from batchhpc.compiler import CompiledJob
 from batchhpc.compiler.billing import Item
 from batchhpc.compiler.facts import Facts
-from batchhpc.jobs import JobStatus
 from batchhpc.spec import Capacity
 
-_LEAST: Final = Decimal(60)  # seconds that are paid at least of an instance
-_HOUR: Final = Decimal(3600)
+LEAST: Final = Decimal(60)  # seconds that are paid at least of an instance
+HOUR: Final = Decimal(3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def estimate(job: CompiledJob, prices: Prices, volumes: Sequence[Item] = ()) -> 
         unknown = "the job has no time limit"
     return Estimate(
         nodes=nodes,
-        hours=max(Decimal(seconds), _LEAST) / _HOUR,
+        hours=max(Decimal(seconds), LEAST) / HOUR,
         attempts=int(_override(job, "retryStrategy").get("attempts", 1)),
         capacity=capacity,
         kind=kind,
@@ -141,84 +140,6 @@ def _dearest(kinds: list[str], capacity: Capacity, prices: Prices) -> tuple[str,
     unknown = next((f"{kind}: {why[kind]}" for kind in sold or kinds if own[kind] is None), "")
     kind = max(sold or kinds, key=lambda kind: own[kind] or Decimal(0))
     return kind, listed[kind].usd, spot[kind].at_most(), unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a job cost so far, by the times its containers ran: an estimate, not the bill, since instances live longer.
-
-    Attributes:
-        node_hours: of all attempts.
-        kind: instance type; empty if not known.
-        usd: US dollars; None if not known.
-        lowest: with a zone that is not known, what it cost at least; else the same.
-        unknown: why the price is not known; empty if it is.
-    """
-
-    node_hours: Decimal
-    kind: str
-    usd: Decimal | None
-    lowest: Decimal | None
-    unknown: str = ""
-
-    def text(self) -> str:
-        """One line for people."""
-        hours = f"{self.node_hours:.2f} node-hours"
-        if self.usd is None or self.lowest is None:
-            return f"cost: {hours}, price unknown: {self.unknown}"
-        amount = dollars(self.usd) if self.usd == self.lowest else f"{dollars(self.lowest)} to {dollars(self.usd)}"
-        return f"cost: about {amount}: {hours} of {self.kind} by the times of its containers; instances live longer"
-
-    def to_data(self) -> dict[str, Any]:
-        """The same for JSON; amounts as text."""
-        return {"currency": "USD"} | {
-            name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in asdict(self).items()
-        }
-
-
-def spent(status: JobStatus, kind: str, capacity: Capacity, prices: Prices, zone: str | None = None) -> Spent:
-    """What a job cost so far, all attempts together, nodes that still run included.
-
-    Args:
-        status: of the job.
-        kind: the instance type of its nodes; empty if not known.
-        capacity: what its environment buys.
-        prices: of its Region; on demand they are today's, since AWS tells no others.
-        zone: that the nodes were in.
-    """
-    times = list(_times(status, prices.now()))
-    hours = sum((max(Decimal(str(end - begin)), _LEAST) for begin, end in times), Decimal(0)) / _HOUR
-    hours = hours.quantize(Decimal("0.0001"), ROUND_UP)
-    if not times:
-        return Spent(hours, kind, Decimal(0), Decimal(0))
-    if not kind:
-        return Spent(hours, kind, None, None, "its instance type is not known")
-    if capacity is Capacity.SPOT:
-        price = prices.spot_mean(kind, min(begin for begin, _ in times), max(end for _, end in times))
-        most, least, why = price.at_most(zone), price.zones.get(zone or "", price.lowest), price.unknown
-    else:
-        listed = prices.on_demand([kind])[kind]
-        most, least, why = listed.usd, listed.usd, listed.unknown
-    if most is None or least is None:
-        return Spent(hours, kind, None, None, why)
-    return Spent(hours, kind, hours * most, hours * least)
-
-
-def _times(status: JobStatus, now: float) -> list[tuple[float, float]]:
-    """Begin and end of every node of every attempt; of ended attempts AWS Batch tells the main node's times only (R37)."""
-    nodes = [
-        (each.started_at, each.stopped_at if each.stopped_at is not None else now)
-        for each in status.nodes
-        if each.started_at is not None
-    ]
-    newest = min((begin for begin, _ in nodes), default=None)
-    count = max(1, len(status.nodes))
-    earlier = [
-        (each.started_at, each.stopped_at)
-        for each in status.attempts
-        if each.started_at is not None and (newest is None or each.stopped_at <= newest)
-    ]
-    return [*nodes, *(each for each in earlier for _ in range(count))]
 
 
 def _time(hours: Decimal) -> str:
