@@ -40,6 +40,12 @@ def complaints_of_walker(documents: Mapping[str, Any]) -> list[str]:
     return [complaint for name in OPERATIONS for complaint in _walk(documents[name], request_shape(name), name)]
 
 
+def complaints_of_shape(value: Any, shape: Any, path: str) -> list[str]:
+    """What both judges say of a request of any service."""
+    report = ParamValidator().validate(value, shape)
+    return [*([report.generate_report()] if report.has_errors() else []), *_walk(value, shape, path)]
+
+
 def _walk(value: Any, shape: Any, path: str) -> Iterator[str]:
     if shape.type_name == "structure" and isinstance(value, dict):
         for name, item in value.items():
@@ -64,7 +70,7 @@ def _text(value: str, shape: Any, path: str) -> Iterator[str]:
     # AWS takes RETRY in any case, and documents logentries without listing it
     if shape.enum and value not in shape.enum and value != "logentries":
         yield f"{path} is {value!r}, not one of {shape.enum}"
-    pattern = shape.metadata.get("pattern")
+    pattern = re.sub(r"\\p\{[LZN]\}", r"\\w\\s", shape.metadata.get("pattern", ""))  # Java's words for letters, spaces and digits
     if pattern and not re.fullmatch(pattern, value):
         yield f"{path} is {value!r}, which does not match {pattern}"
     yield from _within(len(value), shape, path)
