@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from batchhpc.aws.sdk import Clients
 
 _SHOWN: Final = 8  # instance types in the table
+_DIGITS: Final = 10  # of list prices, behind the point
 LIST_PRICES: Final = "List prices of AWS in US dollars: without discounts, Savings Plans and taxes."
 
 
@@ -96,7 +97,7 @@ class EnvironmentCosts:
         rows += [("", "", "", ""), ("each node, while it runs", "", "", "an hour"), *map(_row, self._shown())]
         if (rest := len(self.instances) - _SHOWN) > 0:
             rows.append((f"  and {rest} more types", "", "", ""))
-        rows += [*map(_row, self.volumes), ("  in all, at most", "", "", self.node_total.text())]
+        rows += [*map(_row, self.volumes), ("  in all, with the dearest type", "", "", self.node_total.text())]
         lines = [_aligned(rows), "", f"paid by use: {', '.join(self.by_use)}", LIST_PRICES]
         return "\n".join([*lines, *unknowns((*self.idle, *self.instances, *self.volumes))])
 
@@ -127,10 +128,10 @@ def environment_costs(plan: EnvironmentPlan, clients: Clients, prices: Prices | 
     prices = prices or Prices(clients, cache_file(plan.spec.region))
     made = merged(template(plan), plan.spec.overlay)
     instances = _instances(plan, prices)
-    idle = priced(idle_items(made), prices)
+    idle, volumes = priced(idle_items(made), prices), priced(volume_items(made), prices)
     if plan.spec.min_nodes:
-        idle.append(_kept(plan.spec.min_nodes, instances))
-    return EnvironmentCosts(tuple(idle), tuple(instances), tuple(priced(volume_items(made), prices)), tuple(paid_by_use(made)))
+        idle += _kept(plan.spec.min_nodes, instances, volumes)
+    return EnvironmentCosts(tuple(idle), tuple(instances), tuple(volumes), tuple(paid_by_use(made)))
 
 
 def priced(items: Iterable[Item], prices: Prices) -> list[Line]:
@@ -164,15 +165,20 @@ def _instances(plan: EnvironmentPlan, prices: Prices) -> list[Line]:
     return lines
 
 
-def _kept(count: int, instances: Sequence[Line]) -> Line:
-    """The nodes that are there without a job; AWS Batch chooses their type, so that at least the cheapest is paid."""
+def _kept(count: int, instances: Sequence[Line], volumes: Sequence[Line]) -> list[Line]:
+    """The nodes that are there without a job; AWS Batch chooses their type, so that at least the cheapest is paid (R71)."""
     known = [line for line in instances if line.per_hour is not None]
-    text = f"{count} nodes that are kept (min_nodes)"
+    text = f"{count} {'node that is' if count == 1 else 'nodes that are'} kept (min_nodes)"
+    disks = total(volumes)
+    unknown = next((line.unknown for line in volumes if line.unknown), "")
+    each = None if disks.at_least else disks.usd
+    beside = Line("volumes of kept nodes", Decimal(count), "hour", each, None if each is None else count * each, unknown)
     if not known:
-        return Line(text, Decimal(count), "hour", None, None, instances[0].unknown if instances else "no instance type fits")
+        why = instances[0].unknown if instances else "no instance type fits"
+        return [Line(text, Decimal(count), "hour", None, None, why), beside]
     cheapest = min(known, key=lambda line: line.per_hour or 0)
     usd = cheapest.per_hour or Decimal(0)
-    return Line(f"{text}, as {cheapest.text}", Decimal(count), "hour", usd, count * usd)
+    return [Line(f"{text}, as {cheapest.text}", Decimal(count), "hour", usd, count * usd), beside]
 
 
 def total(lines: Iterable[Line]) -> Total:
@@ -214,7 +220,7 @@ def unknowns(lines: Iterable[Line]) -> list[str]:
 def _row(line: Line) -> tuple[str, str, str, str]:
     of = line.unit.removesuffix("-month") if line.unit != "hour" else ""
     quantity = "" if line.quantity is None else f"{_number(line.quantity)} {of}".rstrip()
-    price = "" if line.unit_price is None else f"x ${_number(line.unit_price)} per {line.unit}"
+    price = "" if line.unit_price is None else f"x ${_number(round(line.unit_price, _DIGITS))} per {line.unit}"
     return f"  {line.text}", quantity, price, "unknown" if line.per_hour is None else dollars(line.per_hour)
 
 
