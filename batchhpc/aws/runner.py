@@ -143,8 +143,10 @@ class BatchRunner:
         wanted = [each for each in self._streams(*self._whole(job_id)) if attempt in (None, each.attempt)]
         return merged(self._clients.logs, wanted, self._pace.now())
 
-    def changes(self, job_id: str) -> Iterator[LogLine | JobStatus]:
+    def changes(self, job_id: str, *, lines: bool = True) -> Iterator[LogLine | JobStatus]:
         """Every line from the first on, and the job's status now and whenever it is another, until the job has ended.
+
+        Without ``lines`` the status only.
 
         Lost connections and throttling are waited out. Raises WaitTimeout after `polling.LONGEST_WAIT`, as `wait` does.
         """
@@ -155,8 +157,8 @@ class BatchRunner:
             try:
                 detail, nodes = self._whole(job_id)
                 status = job_status(detail, nodes)
-                tail.add(self._streams(detail, nodes))
-                lines = tail.new_lines()
+                tail.add(self._streams(detail, nodes) if lines else ())
+                new = tail.new_lines()
                 out = False
             except Unavailable as error:
                 if not passing(error):
@@ -166,8 +168,8 @@ class BatchRunner:
                 out = True
                 pauses.take(changed=False, calls=1, until=pace.clock() + _FOLLOW_PAUSE)
                 continue
-            yield from lines
-            if status.state.ended:
+            yield from new
+            if status.state.ended and lines:
                 yield from self._last_lines(tail, pace)
             changed = status != told
             if changed:
@@ -175,7 +177,7 @@ class BatchRunner:
                 told = status
             if status.state.ended:
                 return
-            pauses.take(changed=changed or bool(lines), calls=1, until=pace.clock() + _FOLLOW_PAUSE)
+            pauses.take(changed=changed or bool(new), calls=1, until=pace.clock() + _FOLLOW_PAUSE)
         raise WaitTimeout(f"job {job_id} was followed for {LONGEST_WAIT / 86400:g} days\n  hint: it goes on; follow it again")
 
     def _last_lines(self, tail: Tail, pace: Pace) -> Iterator[LogLine]:

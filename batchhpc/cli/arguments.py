@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from batchhpc import __version__
+from batchhpc.cli.job_arguments import JOB_VERBS, changes
 from batchhpc.errors import InvalidSpec, Problem
 
 VERBS = {
@@ -18,6 +19,7 @@ VERBS = {
     "deploy": "Make or change an environment on AWS: network, queue, storage, roles.",
     "destroy": "Delete an environment from AWS; its data only if told to.",
     "environments": "List the environments that are deployed in a Region.",
+    **{name: verb.text for name, verb in JOB_VERBS.items()},
     "instances": "Search EC2's instance types, or fetch their newest description.",
 }
 _EXAMPLES = {
@@ -29,6 +31,7 @@ _EXAMPLES = {
     "deploy": "batchhpc deploy environment.yaml",
     "destroy": "batchhpc destroy genomics --region eu-west-1",
     "environments": "batchhpc environments --region eu-west-1",
+    **{name: verb.example for name, verb in JOB_VERBS.items()},
     "instances": "batchhpc instances --efa --spot --min-cores 96 --region eu-west-1 --price",
 }
 
@@ -53,7 +56,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     options, command = split(words)
     top = parser()
     args = top.parse_args(options)
-    if command and args.verb != "run":
+    if command and args.verb not in ("run", "submit"):
         top.error(f"{args.verb} takes no command behind --")
     args.command = command
     return args
@@ -84,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
         ("deploy", _deploy),
         ("destroy", _destroy),
         ("environments", _environments),
+        *((name, verb.add) for name, verb in JOB_VERBS.items()),
         ("instances", _instances),
     ):
         text = VERBS[name]
@@ -122,12 +126,7 @@ def _schema(verb: argparse.ArgumentParser) -> None:
 def _run(verb: argparse.ArgumentParser) -> None:
     verb.usage = "batchhpc run JOB [options] [-- COMMAND ...]"
     _job_and_environment(verb)
-    change = verb.add_argument_group("changes to the spec")
-    change.add_argument("--nodes", type=int, metavar="N", help="number of nodes")
-    change.add_argument("--ranks-per-node", type=int, metavar="N", help="MPI ranks on each node")
-    change.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="one more variable; may be repeated")
-    change.add_argument("--time-limit", metavar="TIME", help="longest time an attempt may run, such as 10m")
-    change.add_argument("--attempts", type=int, metavar="N", help="how often the job may be started in all")
+    changes(verb)
     here = verb.add_argument_group("this machine")
     here.add_argument(
         "--fault", action="append", default=[], metavar="FAULT", help="inject a fault, such as kill:2@10s; may be repeated"

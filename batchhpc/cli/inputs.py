@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from batchhpc.compiler import CompiledJob, compile_job
 from batchhpc.errors import InvalidSpec, Problem
@@ -38,8 +38,8 @@ def read_spec(kind: type[Spec], name: str) -> Spec:
     return kind.from_json(text, shown) if name.endswith(".json") else kind.from_yaml(text, shown)
 
 
-def read_job(args: argparse.Namespace) -> JobSpec:
-    """The job spec that the command line names.
+def read_job(args: argparse.Namespace, environment: Environment | None = None) -> JobSpec:
+    """The job spec that the command line names; for the environment that it names, too, if none is given.
 
     Raises:
         InvalidSpec: with what is wrong in its fields, and with the rules that the rest of it breaks.
@@ -50,7 +50,7 @@ def read_job(args: argparse.Namespace) -> JobSpec:
         if not isinstance(error.rest, JobSpec):
             raise
         try:
-            compile_job(error.rest, read_environment(args))
+            compile_job(error.rest, environment or read_environment(args))
         except InvalidSpec as more:
             raise InvalidSpec([*error.problems, *more.problems], error.document) from error
         raise
@@ -71,3 +71,36 @@ def compiled(spec: JobSpec, environment: Environment, name: str) -> CompiledJob:
         return compile_job(spec, environment)
     except InvalidSpec as error:
         raise error.of(name) from error
+
+
+def changed(spec: JobSpec, args: argparse.Namespace) -> JobSpec:
+    """The spec with the command line's changes, checked again.
+
+    Raises:
+        InvalidSpec: a change is wrong.
+    """
+    changes: dict[str, Any] = {
+        name: value for name in ("nodes", "ranks_per_node", "time_limit", "attempts") if (value := getattr(args, name)) is not None
+    }
+    if args.command:
+        changes["command"] = tuple(args.command)
+    if args.env:
+        changes["env"] = {**spec.env, **dict(pair(text, "--env", "NAME=VALUE", args.verb) for text in args.env)}
+    if not changes:
+        return spec
+    try:
+        return spec.replace(**changes)
+    except InvalidSpec as error:
+        raise error.of(args.job) from error
+
+
+def pair(text: str, option: str, form: str, verb: str = "run") -> tuple[str, str]:
+    """``NAME=VALUE`` in two.
+
+    Raises:
+        InvalidSpec: there is no ``=``, or nothing before it.
+    """
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise InvalidSpec([Problem(option, f"is {text!r}, which is not {form}")], f"batchhpc {verb}")
+    return name, value

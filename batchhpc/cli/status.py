@@ -1,0 +1,54 @@
+"""``batchhpc status``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from batchhpc.aws.waiting import Waiting, explained
+from batchhpc.cli.deployed import Warnings, runner_of
+from batchhpc.cli.following import status_data
+from batchhpc.cli.live import node_table
+from batchhpc.cli.screen import console
+from batchhpc.cli.view import summary
+from batchhpc.cli.wording import lasted
+from batchhpc.errors import Problem
+from batchhpc.jobs import JobStatus
+
+
+def run(args: argparse.Namespace) -> int:
+    """Shows a job: its state, why it has not started, its nodes and attempts."""
+    runner = runner_of(args, Warnings())
+    status, waiting = runner.status(args.id), runner.waiting(args.id)
+    reason = explained(status.status_reason) if waiting is None and status.attempts == () else None
+    if args.json:
+        print(json.dumps({**status_data(status, {}), "waiting": waiting and asdict(waiting)}, indent=2))
+        return 0
+    print(summary(status, f"batchhpc logs {status.id}", {}) if status.state.ended else _head(status, waiting))
+    for cause in waiting.causes if waiting else (reason,) if reason else ():
+        print(_indented(cause))
+    if status.nodes and (status.started_at or len(status.nodes) > 1):
+        console().print(node_table(status.nodes))
+    return 0
+
+
+def _head(status: JobStatus, waiting: Waiting | None) -> str:
+    """One line on the job, and one on its place in the queue."""
+    lines = [f"{status.name} {status.state}  {status.id}"]
+    if waiting:
+        lines[0] += f"  submitted {lasted(waiting.seconds)} ago"
+    if waiting and waiting.position and waiting.listed:
+        since = f", for {lasted(waiting.position_seconds)}" if waiting.position_seconds is not None else ""
+        lines.append(f"  place {waiting.position} of the {waiting.listed} next in the queue{since}")
+    elif waiting and waiting.listed:
+        lines.append(f"  not among the {waiting.listed} next in the queue")
+    for number, attempt in enumerate(status.attempts, 1):
+        code = "no exit code" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
+        lines.append(f"  attempt {number}: {code} ({attempt.status_reason})")
+    return "\n".join(lines)
+
+
+def _indented(cause: Problem) -> str:
+    rule = f" ({cause.rule})" if cause.rule else ""
+    return f"  {cause.path}: {cause.message}{rule}" + (f"\n    hint: {cause.hint}" if cause.hint else "")
