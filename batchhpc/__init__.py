@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 from batchhpc.version import __version__
 
 if TYPE_CHECKING:
-    from batchhpc.compiler import CompiledJob, compile_job
+    from batchhpc.compiler import CompiledEnvironment, CompiledJob, compile_environment, compile_job, environment_of
     from batchhpc.errors import BatchHpcError, InvalidSpec
     from batchhpc.jobs import Job, JobState, JobStatus
     from batchhpc.local import LocalRunner
-    from batchhpc.spec import Environment, JobSpec, Mount, NodeGroup
+    from batchhpc.spec import Environment, EnvironmentSpec, JobSpec, Mount, NodeGroup
 
 _HOME = {
     "BatchHpcError": "batchhpc.errors",
+    "CompiledEnvironment": "batchhpc.compiler",
     "CompiledJob": "batchhpc.compiler",
     "Environment": "batchhpc.spec",
+    "EnvironmentSpec": "batchhpc.spec",
     "InvalidSpec": "batchhpc.errors",
     "Job": "batchhpc.jobs",
     "JobSpec": "batchhpc.spec",
@@ -30,13 +32,17 @@ _HOME = {
     "LocalRunner": "batchhpc.local",
     "Mount": "batchhpc.spec",
     "NodeGroup": "batchhpc.spec",
+    "compile_environment": "batchhpc.compiler",
     "compile_job": "batchhpc.compiler",
+    "environment_of": "batchhpc.compiler",
 }
 
 __all__ = [
     "BatchHpcError",
+    "CompiledEnvironment",
     "CompiledJob",
     "Environment",
+    "EnvironmentSpec",
     "InvalidSpec",
     "Job",
     "JobSpec",
@@ -46,7 +52,9 @@ __all__ = [
     "Mount",
     "NodeGroup",
     "__version__",
+    "compile_environment",
     "compile_job",
+    "environment_of",
 ]
 
 

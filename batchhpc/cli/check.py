@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,19 +12,22 @@ from rich.table import Table
 from rich.text import Text
 
 from batchhpc.agent.contract import CPUS_PER_RANK, RANKS_PER_NODE
-from batchhpc.cli.inputs import compiled, read_environment, read_job
-from batchhpc.cli.screen import console
+from batchhpc.cli.check_environment import run as run_environment
+from batchhpc.cli.inputs import compiled, is_environment, job_of, read_data, read_environment
+from batchhpc.cli.screen import console, problem_table
 from batchhpc.cli.wording import counted
 from batchhpc.compiler import CompiledJob
 from batchhpc.compiler.facts import DEFINITION, MOST_DIGITS, Container, Facts
 from batchhpc.compiler.ranges import NodeRange, winner
-from batchhpc.errors import Problem
 from batchhpc.spec import Environment, JobSpec, Memory
 
 
 def run(args: argparse.Namespace) -> int:
-    """Checks a job; problems are raised, all at once."""
-    spec, environment = read_job(args), read_environment(args)
+    """Checks a job or an environment; problems are raised, all at once."""
+    data, shown = read_data(args.job)
+    if is_environment(data):
+        return run_environment(data, shown, args)
+    spec, environment = job_of(data, shown, args), read_environment(args)
     job = compiled(spec, environment, args.job)
     if args.json:
         print(json.dumps(_facts(spec, environment, job), indent=2))
@@ -123,12 +125,3 @@ def _show(spec: JobSpec, environment: Environment, job: CompiledJob) -> None:
     if job.warnings:
         screen.print()
         screen.print(problem_table(job.warnings))
-
-
-def problem_table(problems: Iterable[Problem]) -> Table:
-    """Warnings and waived rules, one row each."""
-    table = Table("warning", "where", "what", "remedy", box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for problem in problems:
-        remedy = f"waived: {problem.waived}" if problem.waived else problem.hint
-        table.add_row(problem.rule or "-", problem.path, problem.message, remedy, style="yellow")
-    return table

@@ -7,21 +7,21 @@ import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
-from batchhpc.compiler import CompiledJob, compile_job
+from batchhpc.compiler import CompiledEnvironment, CompiledJob, compile_environment, compile_job, environment_of
 from batchhpc.errors import InvalidSpec, Problem
-from batchhpc.spec import Environment, JobSpec
-from batchhpc.spec.document import Document
+from batchhpc.spec import Environment, EnvironmentSpec, JobSpec
+from batchhpc.spec.document import Document, json_data, yaml_data
 
 STDIN = "-"
 
 Spec = TypeVar("Spec", bound=Document)
 
 
-def read_spec(kind: type[Spec], name: str) -> Spec:
-    """The spec in a file, or on standard input if its name is ``-``.
+def read_data(name: str) -> tuple[Any, str]:
+    """What a file says, or standard input if its name is ``-``, and its name for messages.
 
     Raises:
-        InvalidSpec: the file cannot be read, or what it says is wrong.
+        InvalidSpec: the file cannot be read, or is neither YAML nor JSON.
     """
     shown = "standard input" if name == STDIN else name
     try:
@@ -35,30 +35,77 @@ def read_spec(kind: type[Spec], name: str) -> Spec:
         raise InvalidSpec([Problem("", f"is not UTF-8 text (byte {error.start})")], shown) from error
     except OSError as error:
         raise InvalidSpec([Problem("", f"cannot be read: {error.strerror or error}")], shown) from error
-    return kind.from_json(text, shown) if name.endswith(".json") else kind.from_yaml(text, shown)
+    return (json_data if name.endswith(".json") else yaml_data)(text, shown), shown
 
 
-def read_job(args: argparse.Namespace, environment: Environment | None = None) -> JobSpec:
-    """The job spec that the command line names; for the environment that it names, too, if none is given.
+def read_spec(kind: type[Spec], name: str) -> Spec:
+    """The spec in a file, or on standard input if its name is ``-``.
+
+    Raises:
+        InvalidSpec: the file cannot be read, or what it says is wrong.
+    """
+    return kind.from_data(*read_data(name))
+
+
+def read_job(args: argparse.Namespace) -> JobSpec:
+    """The job spec that the command line names.
+
+    Raises:
+        InvalidSpec: with what is wrong in its fields, and with the rules that the rest of it breaks.
+    """
+    return job_of(*read_data(args.job), args)
+
+
+def job_of(data: Any, shown: str, args: argparse.Namespace) -> JobSpec:
+    """The job spec that a document is.
 
     Raises:
         InvalidSpec: with what is wrong in its fields, and with the rules that the rest of it breaks.
     """
     try:
-        return read_spec(JobSpec, args.job)
+        return JobSpec.from_data(data, shown)
     except InvalidSpec as error:
         if not isinstance(error.rest, JobSpec):
             raise
         try:
-            compile_job(error.rest, environment or read_environment(args))
+            compile_job(error.rest, read_environment(args))
         except InvalidSpec as more:
             raise InvalidSpec([*error.problems, *more.problems], error.document) from error
         raise
 
 
+def is_environment(data: Any) -> bool:
+    """Whether a document is an environment spec: it says which types it launches, or how many nodes there may be."""
+    return isinstance(data, dict) and bool({"instance_types", "max_nodes"} & set(data))
+
+
+def environment_from(data: Any, shown: str) -> CompiledEnvironment:
+    """The environment spec that a document is, compiled.
+
+    Raises:
+        InvalidSpec: with what is wrong in its fields, and with the rules that the rest of it breaks.
+    """
+    try:
+        return compile_environment(EnvironmentSpec.from_data(data, shown))
+    except InvalidSpec as error:
+        if not isinstance(error.rest, EnvironmentSpec):
+            raise error.of(shown) from error
+        try:
+            compile_environment(error.rest)
+        except InvalidSpec as more:
+            raise InvalidSpec([*error.problems, *more.problems], shown) from error
+        raise
+
+
 def read_environment(args: argparse.Namespace) -> Environment:
-    """The environment that the command line names, or the made-up one."""
-    return read_spec(Environment, args.environment) if args.environment else Environment()
+    """What jobs see of the environment that the command line names, before it is deployed; or the made-up one.
+
+    Raises:
+        InvalidSpec: the environment spec is wrong; problems name its file.
+    """
+    if not args.environment:
+        return Environment()
+    return environment_of(environment_from(*read_data(args.environment)).plan.spec)
 
 
 def compiled(spec: JobSpec, environment: Environment, name: str) -> CompiledJob:

@@ -32,9 +32,13 @@ def container(plan: Plan, group: NodeGroup | None) -> dict[str, Any]:
     if plan.kind and plan.shape is Shape.MULTINODE:  # other jobs take what the queue gives (R7)
         made["instanceType"] = plan.kind.name
     if mounts:
-        made["volumes"] = [_volume(i, mount) for i, mount in enumerate(mounts)]
+        made["volumes"] = [_volume(i, mount, environment) for i, mount in enumerate(mounts)]
         made["mountPoints"] = [
-            {"sourceVolume": _volume_name(i), "containerPath": mount.target, "readOnly": mount.read_only}
+            {
+                "sourceVolume": _volume_name(i),
+                "containerPath": mount.target or host_path(mount, environment),
+                "readOnly": mount.read_only,
+            }
             for i, mount in enumerate(mounts)
         ]
     secrets = dict(spec.secrets) if spec.nodes == 1 else {contract.SECRET: environment.secret_arn, **spec.secrets}
@@ -89,9 +93,17 @@ def _volume_name(i: int) -> str:
     return f"mount-{i}"
 
 
-def _volume(i: int, mount: Mount) -> dict[str, Any]:
+def host_path(mount: Mount, environment: Environment) -> str | None:
+    """The host directory that a mount shows; of a storage that the environment has not, which R23 tells, its name."""
+    if mount.storage is None:
+        return mount.host or mount.target
+    directory = environment.storage.get(mount.storage, f"/{mount.storage}")
+    return f"{directory}/{mount.directory.rstrip('/')}" if mount.directory else directory
+
+
+def _volume(i: int, mount: Mount, environment: Environment) -> dict[str, Any]:
     if mount.efs is None:
-        return {"name": _volume_name(i), "host": {"sourcePath": mount.host or mount.target}}
+        return {"name": _volume_name(i), "host": {"sourcePath": host_path(mount, environment)}}
     efs = mount.efs
     made: dict[str, Any] = {
         "fileSystemId": efs.file_system_id,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from batchhpc.compiler.instances import InstanceType, instance_type
+from batchhpc.compiler.instances import InstanceType
 from batchhpc.compiler.ranges import NodeRange
+from batchhpc.compiler.sizing import node_type
 from batchhpc.spec import Environment
 
 DEFINITION = "register"
@@ -161,7 +162,7 @@ class Facts:
             for base in self.containers:
                 if base.path not in (f"{of}.container", f"{of}.containerProperties"):
                     continue
-                named = tuple(kind for _, name in types.get(of, []) if (kind := instance_type(name)))
+                named = tuple(kind for _, name in types.get(of, []) if (kind := node_type(name, self.environment)))
                 amounts = list(data.get("resourceRequirements", []))
                 if named:
                     amounts += base.data.get("resourceRequirements", [])
@@ -169,13 +170,13 @@ class Facts:
                 yield Container(path, made, base.outer, named or base.kinds, bool(named) or base.stated)
 
     def _containers(self) -> Iterator[Container]:
-        allowed = tuple(kind for name in self.environment.instance_types if (kind := instance_type(name)))
+        allowed = tuple(kind for name in self.environment.instance_types if (kind := node_type(name, self.environment)))
         for path, holder, name in (
             (DEFINITION, self.register, "containerProperties"),
             *((path, each, "container") for path, each in self.ranges),
         ):
             stated = [*holder.get("instanceTypes", []), holder.get(name, {}).get("instanceType")]
-            known = tuple(kind for each in stated if each and (kind := instance_type(each)))
+            known = tuple(kind for each in stated if each and (kind := node_type(each, self.environment)))
             kinds = known or (() if any(stated) else allowed)
             if name in holder:
                 here = f"{path}.{name}"

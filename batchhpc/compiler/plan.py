@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from batchhpc.compiler.instances import InstanceType, instance_type
-from batchhpc.compiler.sizing import NodeSize, node_size, whole_mib
+from batchhpc.compiler.instances import InstanceType
+from batchhpc.compiler.sizing import NodeSize, node_size, node_type, whole_mib
 from batchhpc.spec import Capacity, Environment, Fabric, JobSpec, NodeGroup, Shape
 
 
@@ -66,8 +66,8 @@ def choose_type(spec: JobSpec, environment: Environment) -> InstanceType | None:
     what is missing; None if neither names one.
     """
     if spec.instance_type is not None:
-        return instance_type(spec.instance_type)
-    known = [kind for name in environment.instance_types if (kind := instance_type(name))]
+        return node_type(spec.instance_type, environment)
+    known = [kind for name in environment.instance_types if (kind := node_type(name, environment))]
     fitting = [kind for kind in known if fits(spec, kind, environment)]
     return next(iter(fitting), None) or max(known, key=lambda kind: kind.vcpus, default=None)
 

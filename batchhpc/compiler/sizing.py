@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
-from batchhpc.compiler.instances import InstanceType
-from batchhpc.spec import JobSpec, Memory, NodeGroup
+from batchhpc.compiler.instances import InstanceType, instance_type
+from batchhpc.spec import Environment, JobSpec, Memory, NodeGroup
 
 _PER_VCPU = 2048  # MiB, where no instance type is known
 _PER_RANK = 256  # MiB of /dev/shm: what MPI's shared-memory transport uses of it, with room
@@ -37,6 +37,15 @@ class NodeSize:
     def busy_vcpus(self) -> int:
         """How many vCPUs the ranks use."""
         return self.ranks * self.cpus_per_rank
+
+
+def node_type(name: str, environment: Environment) -> InstanceType | None:
+    """The type as nodes of an environment are: with a vCPU per core if it has no hyper-threading. None if there is none.
+
+    Only R27 counts otherwise: the vCPUs of a compute environment are those that its types have by default.
+    """
+    kind = instance_type(name)
+    return kind if kind is None or environment.hyperthreading else replace(kind, vcpus=kind.cores)
 
 
 def whole_mib(memory: Memory) -> int:

@@ -31,6 +31,47 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def yaml_data(text: str, document: str = "") -> Any:
+    """What YAML 1.2 says, as JSON types.
+
+    Raises:
+        InvalidSpec: it is not YAML.
+    """
+    from ruamel.yaml import YAML  # noqa: PLC0415 - 60 ms that a Python user need not spend
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
+    try:
+        data: Any = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}" if mark else ""
+        what = error.problem or error.context or ""
+        what = f"{error.context}, {what}" if what.startswith("but ") else what
+        raise InvalidSpec([Problem(line, f"is not YAML: {what}")], document) from error
+    except YAMLError as error:
+        raise InvalidSpec([Problem("", f"is not YAML: {' '.join(str(error).split())}")], document) from error
+    except _ODD as error:
+        raise InvalidSpec([Problem("", f"is not YAML: {_short(error)}")], document) from error
+    return data
+
+
+def json_data(text: str, document: str = "") -> Any:
+    """What JSON says.
+
+    Raises:
+        InvalidSpec: it is not JSON, or an object has a name twice.
+    """
+    try:
+        data: Any = json.loads(text, object_pairs_hook=_unique)
+    except _Duplicate as error:
+        raise InvalidSpec([Problem(str(error), "is there twice")], document) from error
+    except json.JSONDecodeError as error:
+        raise InvalidSpec([Problem(f"line {error.lineno}", f"is not JSON: {error.msg}")], document) from error
+    except _ODD as error:
+        raise InvalidSpec([Problem("", f"is not JSON: {_short(error)}")], document) from error
+    return data
+
+
 class Document(Model):
     """A spec that a file can hold."""
 
@@ -48,22 +89,7 @@ class Document(Model):
         Raises:
             InvalidSpec: with every problem found.
         """
-        from ruamel.yaml import YAML  # noqa: PLC0415 - 60 ms that a Python user need not spend
-        from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
-
-        try:
-            data = YAML(typ="safe", pure=True).load(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = f"line {mark.line + 1}" if mark else ""
-            what = error.problem or error.context or ""
-            what = f"{error.context}, {what}" if what.startswith("but ") else what
-            raise InvalidSpec([Problem(line, f"is not YAML: {what}")], document) from error
-        except YAMLError as error:
-            raise InvalidSpec([Problem("", f"is not YAML: {' '.join(str(error).split())}")], document) from error
-        except _ODD as error:
-            raise InvalidSpec([Problem("", f"is not YAML: {_short(error)}")], document) from error
-        return cls.from_data(data, document)
+        return cls.from_data(yaml_data(text, document), document)
 
     @classmethod
     def from_json(cls, text: str, document: str = "") -> Self:
@@ -72,15 +98,7 @@ class Document(Model):
         Raises:
             InvalidSpec: with every problem found.
         """
-        try:
-            data = json.loads(text, object_pairs_hook=_unique)
-        except _Duplicate as error:
-            raise InvalidSpec([Problem(str(error), "is there twice")], document) from error
-        except json.JSONDecodeError as error:
-            raise InvalidSpec([Problem(f"line {error.lineno}", f"is not JSON: {error.msg}")], document) from error
-        except _ODD as error:
-            raise InvalidSpec([Problem("", f"is not JSON: {_short(error)}")], document) from error
-        return cls.from_data(data, document)
+        return cls.from_data(json_data(text, document), document)
 
     @classmethod
     def from_data(cls, data: Any, document: str = "") -> Self:

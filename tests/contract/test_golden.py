@@ -20,7 +20,7 @@ def test_the_author_of_a_broken_spec_reads_the_golden_text(name):
     assert error_text(name) == (HERE / "broken" / f"{name}.txt").read_text()
 
 
-@pytest.mark.parametrize("number", RULES)
+@pytest.mark.parametrize("number", [number for number, rule in RULES.items() if rule.of_jobs])
 def test_every_rule_has_a_golden_text(number):
     """For every rule there is a spec whose golden text shows it broken."""
     texts = [(HERE / "broken" / f"{name}.txt").read_text() for name in names("broken")]

@@ -113,7 +113,14 @@ def _amount(path: str, value: str | None, kind: str, least: int, unit: str) -> I
 def _too_many_vcpus(path: str, container: Container) -> Iterator[Finding]:
     asked, kind = container.resource("VCPU"), container.largest
     if kind and asked is not None and asked > kind.vcpus:
-        yield Finding(path, f"asks for {asked} vCPU, but {kind.name} has {kind.vcpus}", topic="vcpus")
+        yield Finding(path, f"asks for {asked} vCPU, but {vcpus_of(kind)}", topic="vcpus")
+
+
+def vcpus_of(kind: InstanceType) -> str:
+    """How many vCPUs a node has, and why not as many as its type."""
+    whole = instance_type(kind.name)
+    less = whole is not None and kind.vcpus < whole.vcpus
+    return f"{kind.name} has {kind.vcpus}{' without hyper-threading' if less else ''}"
 
 
 def _override_amounts(facts: Facts) -> Iterator[Finding]:
@@ -176,11 +183,9 @@ def room_for_all_nodes(facts: Facts) -> Iterator[Finding]:
     most = facts.environment.max_vcpus
     array_size = facts.submit.get("arrayProperties", {}).get("size")
     nodes = facts.nodes if facts.multinode else array_size if facts.array else 1
-    smallest = min(
-        (kind for each in facts.containers for kind in each.possible),
-        key=lambda kind: kind.vcpus,
-        default=None,
-    )
+    # The type's default vCPUs, whatever hyper-threading leaves of them
+    types = [kind for each in facts.containers for one in each.possible if (kind := instance_type(one.name))]
+    smallest = min(types, key=lambda kind: kind.vcpus, default=None)
     if most is None or nodes is None or smallest is None:
         return
     if nodes * smallest.vcpus > most:

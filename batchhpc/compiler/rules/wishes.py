@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from fractions import Fraction
 
 from batchhpc.compiler.instances import instance_type
 from batchhpc.compiler.plan import Plan
 from batchhpc.compiler.ranges import NodeRange, unclear
-from batchhpc.compiler.rules.containers import R18
+from batchhpc.compiler.rules.containers import R18, R23
 from batchhpc.compiler.rules.definition import R11, on_spot
 from batchhpc.compiler.rules.fabric import R32, R67, R87, not_spot, slots_for
 from batchhpc.compiler.rules.nodes import R3, R5, overlap
-from batchhpc.compiler.rules.resources import R7, R8, R9, R22, R26, not_launched, too_much_memory, unknown_type
+from batchhpc.compiler.rules.resources import R7, R8, R9, R22, R26, not_launched, too_much_memory, unknown_type, vcpus_of
 from batchhpc.compiler.rules.retries import R40
 from batchhpc.compiler.rules.rule import Finding
 from batchhpc.compiler.rules.submission import R60
@@ -68,7 +69,7 @@ def ranks_fit(plan: Plan) -> Iterator[Finding]:
             fitting = plan.kind.vcpus // size.cpus_per_rank
             product = f"{size.ranks} ranks x {size.cpus_per_rank} cpus = {size.busy_vcpus} vCPU per node"
             hint = f"ranks_per_node: {fitting}, {_LARGER}" if fitting else _LARGER.removeprefix("or ")
-            yield Finding(word, f"{product}, but {plan.kind.name} has {plan.kind.vcpus}", hint, topic="vcpus")
+            yield Finding(word, f"{product}, but {vcpus_of(plan.kind)}", hint, topic="vcpus")
 
 
 @R9.plan
@@ -113,6 +114,20 @@ def gpus_fit(plan: Plan) -> Iterator[Finding]:
             has = f"{plan.kind.gpus} ({plan.kind.gpu})" if plan.kind.gpus else "none"
             message = f"{asked} GPU{'s' if asked > 1 else ''} per node, but {plan.kind.name} has {has}"
             yield Finding(f"{prefix}gpus_per_node", message, topic="gpus")
+
+
+@R23.plan
+def storage_there(plan: Plan) -> Iterator[Finding]:
+    there, name = plan.environment.storage, plan.environment.name
+    for prefix, group in _groups(plan):
+        for i, mount in enumerate((group or plan.spec).mounts):
+            if mount.storage is None or mount.storage in there:
+                continue
+            has = f"storage {', '.join(there)} only" if there else "no storage"
+            hint = f"storage: {close}" if (close := next(iter(get_close_matches(mount.storage, there, n=1)), "")) else ""
+            hint = hint or ("" if there else "--environment names the environment spec that has it")
+            message = f"is {mount.storage}, but environment {name} has {has}"
+            yield Finding(f"{prefix}mounts[{i}].storage", message, hint, topic="storage", waivable=False)
 
 
 @R11.plan

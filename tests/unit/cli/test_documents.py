@@ -7,7 +7,7 @@ from batchhpc.compiler import compile_job
 from batchhpc.spec import Environment, JobSpec
 from tests.unit.cli.conftest import JOB, Cli
 
-SPOT = "name: cheap\nqueue: cheap-queue\ncapacity: spot\ninstance_types: [c7i.4xlarge]\n"
+SPOT = "name: cheap\nregion: us-east-1\ncapacity: spot\ninstance_types: [c7i.4xlarge]\nmax_nodes: 9\nfabric: ena\n"
 
 
 def test_check(cli: Cli, job: Path) -> None:
@@ -48,7 +48,46 @@ def test_check_environment(cli: Cli, job: Path, tmp_path: Path) -> None:
     environment = tmp_path / "spot.yaml"
     environment.write_text(SPOT)
     facts = cli("check", job, "--environment", environment, "--json").json
-    assert (facts["shape"], facts["environment"], facts["queue"]) == ("gang", "cheap", "cheap-queue")
+    assert (facts["shape"], facts["environment"], facts["queue"]) == ("gang", "cheap", "batchhpc-cheap")
+
+
+def test_check_of_an_environment(cli: Cli, tmp_path: Path) -> None:
+    """An environment spec is shown as what it becomes: types, interfaces by card, nodes, vCPUs, storage."""
+    path = tmp_path / "env.yaml"
+    path.write_text(
+        "name: near\nregion: eu-north-1\ninstance_types: [hpc7a.96xlarge]\nmax_nodes: 16\nstorage:\n"
+        "  - {name: scratch, mount: /fsx, lustre: {}}\n"
+    )
+    shown, told = cli("check", path).out, cli("check", path, "--json").json
+    assert "2 EFA interfaces: card 0 efa, card 1 efa-only, cluster placement group" in shown
+    assert "at most 16 nodes, 3072 vCPU, on-demand" in shown
+    assert "scratch: lustre at /fsx" in shown
+    assert [each["name"] for each in told["instance_types"]] == ["hpc7a.96xlarge"]
+    assert [(each["card"], each["kind"]) for each in told["interfaces"]] == [(0, "efa"), (1, "efa-only")]
+    assert (told["max_vcpus"], told["storage"][0]["kind"]) == (3072, "lustre")
+
+
+def test_all_that_is_wrong_with_an_environment(cli: Cli, job: Path, tmp_path: Path) -> None:
+    """Wrong fields and broken rules of an environment are told together, with its file's name, by check and for a job."""
+    path = tmp_path / "env.yaml"
+    path.write_text(SPOT + "log_days: 80\nmin_node: 1\n")
+    for said in (cli("check", path), cli("check", job, "--environment", path)):
+        assert said.code == 2
+        assert f"{path}: min_node: " in said.err
+        assert f"{path}: log_days: is 80" in said.err
+    assert "is an environment spec itself" in cli("check", path, "--environment", path).err
+
+
+def test_storage_of_the_environment(cli: Cli, job: Path, tmp_path: Path) -> None:
+    """A mount that names a storage becomes the environment's host directory; without an environment the hint says how."""
+    path = tmp_path / "env.yaml"
+    path.write_text(SPOT + "storage: [{name: scratch, mount: /fsx, lustre: {}}]\n")
+    job.write_text(JOB + "mounts: [{storage: scratch, directory: run1, target: /data}]\n")
+    made = cli("compile", job, "--environment", path).json["register"]["containerProperties"]
+    assert made["volumes"][0]["host"] == {"sourcePath": "/fsx/run1"}
+    assert made["mountPoints"][0]["containerPath"] == "/data"
+    said = cli("check", job)
+    assert "mounts[0].storage: is scratch, but environment local has no storage (R23)\n  hint: --environment" in said.err
 
 
 def test_check_broken_rule(cli: Cli, job: Path, tmp_path: Path) -> None:

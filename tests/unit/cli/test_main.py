@@ -198,5 +198,5 @@ def test_interrupt(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_schema(cli: Cli) -> None:
     """The schema of each document is printed as JSON, with or without --json."""
     assert cli("schema").json["title"] == "JobSpec"
-    assert cli("schema", "environment").json["title"] == "Environment"
+    assert cli("schema", "environment").json["title"] == "EnvironmentSpec"
     assert json.loads(cli("schema", "job", "--json").out) == cli("schema").json
