@@ -154,6 +154,7 @@ stand before the verb, too.
 | `destroy` | `outcome` (`destroyed`, `nothing`), `destroyed` and `left` (each: `environment`, `region`, `state`, `resources`, `data`, `jobs`, `definitions`) |
 | `environments` | `environments` (each: `name`, `region`, `state`, `reason`, `queue`, `capacity`, `instance_types`, `max_nodes`) |
 | `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--refresh` only `file` and `types` |
+| `image` | `images` (each: `name`, `reference`, `tag`, `platform`; of `push` also `uri`, `pushed`), with `--dry-run` also `commands`; `check` gives `image`, `python`, `old`, `libc`, `machine`, `user`, `temporary`, `sh`, `sshd`, `mpi`, `warnings` |
 | any, if it fails | `error` (its class), `message`, `problems` (`path`, `message`, `hint`, `rule`, `severity`, `waived`) |
 
 A warning or problem has `path`, `message`, `hint`, `rule`, `severity` and `waived`.

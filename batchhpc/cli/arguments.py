@@ -21,6 +21,7 @@ VERBS = {
     "environments": "List the environments that are deployed in a Region.",
     **{name: verb.text for name, verb in JOB_VERBS.items()},
     "instances": "Search EC2's instance types, or fetch their newest description.",
+    "image": "Build container images, push them to ECR, or check one.",
 }
 _EXAMPLES = {
     "check": "batchhpc check job.yaml --environment spot.yaml",
@@ -33,6 +34,7 @@ _EXAMPLES = {
     "environments": "batchhpc environments --region eu-west-1",
     **{name: verb.example for name, verb in JOB_VERBS.items()},
     "instances": "batchhpc instances --efa --spot --min-cores 96 --region eu-west-1 --price",
+    "image": "batchhpc image push genomics --region eu-west-1",
 }
 
 
@@ -89,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
         ("environments", _environments),
         *((name, verb.add) for name, verb in JOB_VERBS.items()),
         ("instances", _instances),
+        ("image", _image),
     ):
         text = VERBS[name]
         verb = verbs.add_parser(name, help=text, description=text, epilog=f"example: {_EXAMPLES[name]}")
@@ -203,3 +206,24 @@ def _instances(verb: argparse.ArgumentParser) -> None:
     show.add_argument("--limit", type=int, metavar="N", help="at most N; default: 40 on a terminal, all otherwise")
     fetch = verb.add_argument_group("refresh")
     fetch.add_argument("--refresh", action="store_true", help="fetch the catalogue from EC2, of --region (needs AWS credentials)")
+
+
+def _image(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("action", choices=("build", "push", "check"), help="push builds what ECR does not have yet")
+    verb.add_argument(
+        "image", nargs="*", metavar="IMAGE", help="base, genomics, risk or a directory with a Dockerfile; default: base"
+    )
+    verb.add_argument("--engine", metavar="PROGRAM", help="default: docker, podman or finch, whichever is found first")
+    verb.add_argument("--dry-run", action="store_true", help="print the engine's commands; run none, and ask AWS nothing")
+    build = verb.add_argument_group("build")
+    build.add_argument("--platform", choices=("linux/amd64", "linux/arm64"), help="default: linux/amd64, or what --environment has")
+    build.add_argument("--environment", metavar="ENV", help="environment spec whose instance types are to run the image")
+    build.add_argument("--base-image", metavar="IMAGE", help="what BASE_IMAGE is in the Dockerfile")
+    build.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE", help="for the build; may be repeated")
+    build.add_argument("--wheels", metavar="DIR", help="all wheels that are needed, so that PyPI is not asked")
+    build.add_argument(
+        "--directory", default=".batchhpc", metavar="DIR", help="where contexts are put together; default: .batchhpc"
+    )
+    push = verb.add_argument_group("push")
+    push.add_argument("--region", metavar="REGION", help="region of the registry; what the AWS SDK finds if left out")
+    push.add_argument("--kms-key", metavar="KEY", help="key for new repositories; ECR's own if left out")
