@@ -104,7 +104,7 @@ def _efs(name: str, clients: Clients) -> Iterator[DataStore]:
 
 def _lustre(name: str, clients: Clients) -> Iterator[DataStore]:
     for each in _lustre_systems(clients):
-        if _is_ours(each.get("Tags"), name) and each["Lifecycle"] not in _GOING:
+        if _is_ours(each.get("Tags"), name) and each.get("Lifecycle") not in _GOING:
             kind = each.get("LustreConfiguration", {}).get("DeploymentType", "")
             size = f"{each['StorageCapacity']:,} GiB" if each.get("StorageCapacity") else "a growing"
             yield DataStore(
@@ -212,7 +212,7 @@ class Eraser:
             with sdk_errors():
                 self.clients.fsx.delete_data_repository_association(AssociationId=association, DeleteDataInFileSystem=False)
         self._wait(f"data repositories of {system}", lambda: not self._associations(system, going=True))
-        if found["Lifecycle"] not in _GOING:
+        if found.get("Lifecycle") not in _GOING:
             with sdk_errors():
                 self.clients.fsx.delete_file_system(FileSystemId=system)  # without a last backup, as is the default
         self._wait(f"Lustre file system {system}", lambda: self._lustre_one(system) is None)

@@ -77,8 +77,9 @@ class _checked:  # noqa: N801 - reads as what it is where it is used
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if not isinstance(error, Unavailable):
             return False
-        why, _, hint = str(error).partition("\n  hint: ")
-        self._found.problems.append(Problem(self._path, f"{self._what} was not checked: {why}", hint, severity=Severity.WARNING))
+        why = str(error).partition("\n")[0]
+        text = f"not checked: {self._what}: {why}"
+        self._found.problems.append(Problem(self._path, text, severity=Severity.WARNING))
         return True
 
 
@@ -141,7 +142,7 @@ def _quota_problems(plan: EnvironmentPlan, clients: Clients) -> Iterator[Problem
         if quota is None:
             if "" not in told:
                 told.add("")
-                text = f"the vCPU quota of {family} was not checked: Service Quotas lists none for it"
+                text = f"not checked: the vCPU quota of {family}: Service Quotas lists none for it"
                 yield Problem("max_nodes", text, severity=Severity.WARNING)
             continue
         name, vcpus = quota
@@ -156,7 +157,7 @@ def _quota_problems(plan: EnvironmentPlan, clients: Clients) -> Iterator[Problem
 def _reservation_problems(plan: EnvironmentPlan, clients: Clients, zone: str | None) -> Iterator[Problem]:
     path, name = "capacity_reservation", plan.spec.capacity_reservation or ""
     if not name.startswith("cr-"):
-        yield Problem(path, f"{name} was not checked: a group of reservations", severity=Severity.WARNING)
+        yield Problem(path, f"not checked: {name}, a group of reservations", severity=Severity.WARNING)
         return
     with sdk_errors():
         filters = [{"Name": "capacity-reservation-id", "Values": [name]}]

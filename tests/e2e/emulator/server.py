@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 MOST_CALLS = 100_000
+# What moto does not have, and the client can do without: it says that it does not know, instead of trying again for seconds.
+_LACKING: dict[str, Any] = {"servicequotas.ListServiceQuotas": {"Quotas": []}, "pricing.GetProducts": {"PriceList": []}}
 
 
 class Front:
@@ -51,8 +53,9 @@ class Front:
             status, text = self._cloudformation.answer(region, action, dict(parse_qsl(body.decode(), keep_blank_values=True)))
             start(status, [("Content-Type", "text/xml")])
             return [text]
-        if service == "fsx" and "Association" in action:
-            status, text = self._associations.answer(action, json.loads(body))
+        if (lacking := _LACKING.get(f"{service}.{action}")) is not None or (service == "fsx" and "Association" in action):
+            known = self._associations.answer(action, json.loads(body)) if lacking is None else None
+            status, text = known or ("200 OK", json.dumps(lacking).encode())
             start(status, [("Content-Type", "application/x-amz-json-1.1")])
             return [text]
         return self._moto(environ, start)  # type: ignore[no-any-return]
