@@ -12,6 +12,7 @@ from batchhpc.compiler.fields import REGISTER, SUBMIT, well_typed
 from batchhpc.compiler.overlay import touched
 from batchhpc.compiler.plan import Plan
 from batchhpc.compiler.rules import ELSEWHERE, RULES
+from batchhpc.compiler.stack import document
 from batchhpc.compiler.words import in_words
 from batchhpc.errors import Problem, Severity
 from batchhpc.spec import Environment
@@ -102,14 +103,20 @@ def _not_checked(rule: str, what: str, known: Iterable[str]) -> Problem:
     return Problem(f"waive.{rule}", f"is not a rule that {what}s are checked for", hint)
 
 
-def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any]) -> list[Problem]:
-    """Everything that is wrong with an environment: in the spec's words, or the template's where the spec has none."""
+def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any] | None = None) -> list[Problem]:
+    """Everything that is wrong with an environment: in the spec's words, or the template's where the spec has none.
+
+    Args:
+        plan: the spec, and what was decided.
+        template: None as long as there is none; a spec that breaks rules may not become one.
+    """
     findings = [(rule, finding) for rule in RULES.values() for check in rule.environment_checks for finding in check(plan)]
     told = {(rule.number, finding.topic) for rule, finding in findings if finding.topic}
     firm = {(finding.path, finding.message) for _, finding in findings if not finding.waivable}
     problems = {(finding.path, finding.message): rule.problem(finding) for rule, finding in findings}
     overlaid = tuple(touched(plan.spec.overlay))
-    looked = [(rule, finding) for rule in RULES.values() for check in rule.template_checks for finding in check(template)]
+    checks = [(rule, check) for rule in RULES.values() for check in rule.template_checks]
+    looked = [(rule, finding) for rule, check in checks for finding in check(template)] if template is not None else []
     for rule, finding in looked:
         by_overlay = any(_same_place(finding.path, path) for path in overlaid)
         if not by_overlay and (rule.number, finding.topic) in told:
@@ -118,4 +125,7 @@ def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any]) -> lis
         problems.setdefault((said.path, said.message), said)
         if not finding.waivable:
             firm.add((said.path, said.message))
+    for problem in document.problems(template):
+        said = replace(problem, path=".".join(part for part in ("template", problem.path) if part))
+        problems.setdefault((said.path, said.message), said)
     return waived(problems.values(), plan.spec.waive, firm, "environment")

@@ -39,8 +39,13 @@ def compile_environment(spec: EnvironmentSpec) -> CompiledEnvironment:
         InvalidSpec: with every problem, warnings included, if one of them is an error.
     """
     plan = plan_environment(spec)
+    _raise_errors(check_environment(plan))  # before a template is made of what cannot be
     made = merged(template(plan), spec.overlay)
     problems = check_environment(plan, made)
+    _raise_errors(problems)
+    return CompiledEnvironment(plan, made, tuple(problems))
+
+
+def _raise_errors(problems: list[Problem]) -> None:
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise InvalidSpec(problems)
-    return CompiledEnvironment(plan, made, tuple(problems))

@@ -63,7 +63,7 @@ def _shares(path: str, shares: Mapping[str, str]) -> Iterator[Finding]:
             message = "is not a share: 1 to 255 letters and digits, and a * at its end for all that start so"
             yield Finding(f"{path}.{name}", message)
         if not _WEIGHT.fullmatch(weight) or not 0.0001 <= float(weight) <= 999.9999:
-            yield Finding(f"{path}.{name}", f"is {weight!r}, but a weight is 0.0001 to 999.9999", "lower gets more")
+            yield Finding(f"{path}.{name}", f"is {weight!r}, but a weight is 0.0001 to 999.9999", "lower gets more", waivable=False)
         if other := next((other for other in names[:i] if _overlap(name, other)), None):
             yield Finding(f"{path}.{name}", f"overlaps {other}", "each share matches one line")
 
