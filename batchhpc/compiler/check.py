@@ -125,7 +125,7 @@ def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any] | None 
         problems.setdefault((said.path, said.message), said)
         if not finding.waivable:
             firm.add((said.path, said.message))
-    for problem in document.problems(template):
+    for problem in document.problems(template) if template is not None else ():
         said = replace(problem, path=".".join(part for part in ("template", problem.path) if part))
         problems.setdefault((said.path, said.message), said)
     return waived(problems.values(), plan.spec.waive, firm, "environment")
