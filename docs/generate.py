@@ -23,7 +23,7 @@ from batchhpc import errors
 from batchhpc.agent import contract, rendezvous
 from batchhpc.agent.rendezvous import Leader, Phase
 from batchhpc.cli import arguments
-from batchhpc.compiler.rules import ELSEWHERE, RULES
+from batchhpc.compiler.rules import ELSEWHERE, RULES, Rule
 from batchhpc.spec.quantities import Duration, Memory
 
 REFERENCE = Path(__file__).with_name("reference")
@@ -145,7 +145,7 @@ stand before the verb, too.
 
 | verb | document |
 | --- | --- |
-| `check` | `job`, `shape`, `why`, `nodes`, `ranks`, `ranges` (each: `nodes`, `count`, `ranks_per_node`, `cpus_per_rank`, `vcpus`, `memory_mib`, `gpus`), `instance_type`, `time_limit`, `attempts`, `environment`, `queue`, `warnings` |
+| `check` | `job`, `shape`, `why`, `nodes`, `ranks`, `ranges` (each: `nodes`, `count`, `ranks_per_node`, `cpus_per_rank`, `vcpus`, `memory_mib`, `gpus`), `instance_type`, `time_limit`, `attempts`, `environment`, `queue`, `warnings`; of an environment spec `environment`, `stack`, `queue`, `region`, `capacity`, `fabric`, `instance_types` (each: `name`, `vcpus`, `cores`, `memory_mib`, `gpus`, `gbps`), `min_nodes`, `max_nodes`, `min_vcpus`, `max_vcpus`, `interfaces` (each: `card`, `device`, `kind`), `placement_group`, `image`, `storage` (each: `name`, `kind`, `mount`), `resources`, `warnings` |
 | `compile` | `shape`, `why`, `warnings`; `register` and `submit`, the two requests (exactly these two without `--json`); with `--format cloudformation` `template` instead of them; with `--out` `files` instead |
 | `schema` | the JSON schema |
 | `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts` (of each, `why` is the agent's own reason, which names the node), `nodes`, `exit_code`, `process_exit_code`, `warnings`, `logs`; output and progress go to standard error |
@@ -269,17 +269,22 @@ stateDiagram-v2
 
 def rules() -> str:
     """Every rule the compiler checks."""
-    rows = [(rule.number, str(rule.severity), rule.summary) for rule in RULES.values()]
+    rows = [(rule.number, _about(rule), str(rule.severity), rule.summary) for rule in RULES.values()]
     return f"""# Rules
 
-What AWS Batch demands of a job, and `batchhpc check` checks before anything is sent. An error stops the job; a warning is shown.
-AWS lifts limits with time: `waive: {{R11: "limit raised, case 123"}}` in a job spec makes a rule a warning that every plan and
-document shows.
+What AWS demands of jobs and of the environments they run in, and `batchhpc check` checks before anything is sent. An error stops
+the job or deployment; a warning is shown. AWS lifts limits with time: `waive: {{R11: "limit raised, case 123"}}` in a job spec or
+environment spec makes a rule a warning that every plan and document shows.
 
-{table(("rule", "severity", "what"), rows)}
-## Not about jobs
+{table(("rule", "of", "severity", "what"), rows)}
+## Nobody can break
 
-{table(("rule", "why no job can break it"), ELSEWHERE.items())}"""
+{table(("rule", "why"), ELSEWHERE.items())}"""
+
+
+def _about(rule: Rule) -> str:
+    """What a rule is checked for; those of neither check templates only."""
+    return "jobs, environments" if rule.of_jobs and rule.of_environments else "jobs" if rule.of_jobs else "environments"
 
 
 PAGES = {

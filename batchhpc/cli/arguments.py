@@ -11,7 +11,7 @@ from batchhpc.cli.job_arguments import JOB_VERBS, changes
 from batchhpc.errors import InvalidSpec, Problem
 
 VERBS = {
-    "check": "Check a job spec; show every problem at once, or what the job becomes.",
+    "check": "Check a job or environment spec; show every problem at once, or what it becomes.",
     "compile": "Print the documents that AWS Batch gets.",
     "schema": "Print the JSON schema of a spec, for editors and validators.",
     "run": "Run a job here, from its compiled documents, with the agent that runs in the cloud.",
@@ -20,6 +20,7 @@ VERBS = {
     "destroy": "Delete an environment from AWS; its data only if told to.",
     "environments": "List the environments that are deployed in a Region.",
     **{name: verb.text for name, verb in JOB_VERBS.items()},
+    "cost": "Say what a job can cost at most, or what one cost.",
     "instances": "Search EC2's instance types, or fetch their newest description.",
     "image": "Build container images, push them to ECR, or check one.",
 }
@@ -33,6 +34,7 @@ _EXAMPLES = {
     "destroy": "batchhpc destroy genomics --region eu-west-1",
     "environments": "batchhpc environments --region eu-west-1",
     **{name: verb.example for name, verb in JOB_VERBS.items()},
+    "cost": "batchhpc cost job.yaml --environment prod --region eu-west-1",
     "instances": "batchhpc instances --efa --spot --min-cores 96 --region eu-west-1 --price",
     "image": "batchhpc image push genomics --region eu-west-1",
 }
@@ -90,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
         ("destroy", _destroy),
         ("environments", _environments),
         *((name, verb.add) for name, verb in JOB_VERBS.items()),
+        ("cost", _cost),
         ("instances", _instances),
         ("image", _image),
     ):
@@ -113,7 +116,12 @@ def _job_and_environment(verb: argparse.ArgumentParser) -> None:
 
 
 def _check(verb: argparse.ArgumentParser) -> None:
-    _job_and_environment(verb)
+    verb.add_argument(
+        "job", metavar="SPEC", help="a job spec or an environment spec: a .yaml, .yml or .json file, or - for standard input"
+    )
+    verb.add_argument(
+        "--environment", metavar="ENV", help="with a job: environment spec to check it for; a made-up one if left out"
+    )
 
 
 def _compile(verb: argparse.ArgumentParser) -> None:
@@ -179,6 +187,12 @@ def _destroy(verb: argparse.ArgumentParser) -> None:
 
 def _environments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--region", metavar="REGION", help="Region to list; what the AWS SDK finds if left out")
+
+
+def _cost(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("job", metavar="JOB", help="a job spec, or the id of a job that was submitted")
+    verb.add_argument("--environment", metavar="ENV", help="for a job spec: an environment spec, or a deployed environment's name")
+    verb.add_argument("--region", metavar="REGION", help="where it is deployed; what the AWS SDK finds if left out")
 
 
 def _instances(verb: argparse.ArgumentParser) -> None:

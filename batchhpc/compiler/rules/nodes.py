@@ -10,7 +10,7 @@ from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.errors import Severity
 
 R2 = Rule("R2", "There is at least one node, and mainNode is one of them.", waivable=False)
-R3 = Rule("R3", "A multi-node parallel job has at most 1,000 nodes; one of a single node is better a container job.")
+R3 = Rule("R3", "A multi-node parallel job, or an environment, has at most 1,000 nodes; a job of one is better a container job.")
 R4 = Rule("R4", "There are at most five node ranges.")
 R5 = Rule(
     "R5",

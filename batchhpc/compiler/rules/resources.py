@@ -12,12 +12,16 @@ from batchhpc.compiler.sizing import fitted_memory, whole_mib
 from batchhpc.errors import Severity
 from batchhpc.spec import Environment
 
-R7 = Rule("R7", "All node ranges name the same one instance type, one that exists; container jobs name none.")
+R7 = Rule(
+    "R7", "All node ranges name the same one instance type; container jobs name none; types exist, and meet what is required."
+)
 R8 = Rule("R8", "The environment can launch the instance type.")
 R9 = Rule("R9", "Each node asks once for VCPU (1 or more) and MEMORY (4 MiB or more), in whole numbers that its type has.")
 R22 = Rule("R22", "A container asks for no more GPUs than its instance type has.")
 R26 = Rule("R26", "A container leaves memory to the host: less than the type's, and better not more than 95 % of it.")
-R27 = Rule("R27", "The environment's max_vcpus hold all nodes at once, each with all vCPUs of its type.")
+R27 = Rule(
+    "R27", "The environment's vCPUs hold all nodes at once, counted as its types have them by default; better types of one size."
+)
 
 _LEAST_MEMORY = 4
 _TIGHT = 95  # per cent

@@ -12,7 +12,7 @@ from batchhpc.errors import Severity
 
 R38 = Rule("R38", "A job is started 1 to 10 times.")
 R39 = Rule("R39", "evaluateOnExit can be read, and ends with an entry that matches everything: what matches none is retried.")
-R40 = Rule("R40", "A time limit is a whole number of seconds, at least 60.")
+R40 = Rule("R40", "A time limit is a whole number of seconds, at least 60; a stop grace likewise, at least 2.")
 
 _REASON = re.compile(r"[A-Za-z0-9.:\s]*\*?", re.ASCII)
 _EXIT_CODE = re.compile(r"[0-9]*\*?", re.ASCII)

@@ -19,7 +19,7 @@ R21 = Rule(
 )
 R46 = Rule("R46", "Every Ref::name of a command has a value, and every parameter is used.", Severity.WARNING)
 R47 = Rule("R47", "A job depends on at most 20 jobs; SEQUENTIAL and N_TO_N are for arrays.")
-R51 = Rule("R51", "A job names a share exactly if its queue has a fair-share policy.")
+R51 = Rule("R51", "A job names a share exactly if its queue has a fair-share policy; a policy's shares do not overlap.")
 R60 = Rule("R60", "An array has 2 to 10,000 children, all alike.")
 
 _DEFINITION_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
