@@ -97,7 +97,7 @@ def test_every_default_interface_layout_is_allowed():
 def _room_for(kind: InstanceType, count: int) -> bool:
     """Whether EFA interfaces on cards of their own, the host's and the container's find slots: by trying all cards."""
     cards = range(len(kind.card_slots))
-    if count > len(kind.efa_cards):
+    if count > min(kind.efa, len(kind.efa_cards)):  # i7ie and i8ge have two cards for one EFA interface (R80)
         return False
     used = [0] * len(cards)
     for card in kind.efa_cards[:count]:

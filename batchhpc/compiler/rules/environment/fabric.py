@@ -52,7 +52,9 @@ def one_per_card(plan: EnvironmentPlan) -> Iterator[Finding]:
         most = min(kind.efa, len(kind.efa_cards)) if kind.efa else 0
         if wanted is not None and most and wanted > most:
             cards = f"{len(kind.card_slots)} network card{'s' if len(kind.card_slots) > 1 else ''}"
-            message = f"is {wanted}, but {kind.name} has {cards}, {most} with EFA, and one EFA interface fits on each"
+            message = (
+                f"is {wanted}, but {kind.name} has {cards} and at most {most} EFA interface{'s' if most > 1 else ''}, one per card"
+            )
             yield Finding("efa_interfaces", message, f"efa_interfaces: {min(most, kind.efa_beside_task)}", topic="cards")
             return
         if most and (why := _misfit(plan, kind)):
