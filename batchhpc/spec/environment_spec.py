@@ -160,9 +160,20 @@ class EnvironmentSpec(Document):
     """An environment: network, compute environment, queue, storage, roles. One CloudFormation stack, one price tag."""
 
     _DECISIVE: ClassVar[frozenset[str]] = frozenset(
-        {"instance_types", "requirements", "capacity", "fabric", "network", "storage", "overlay", "waive", "efa_interfaces"}
+        {
+            "region",
+            "instance_types",
+            "requirements",
+            "capacity",
+            "fabric",
+            "network",
+            "storage",
+            "overlay",
+            "waive",
+            "efa_interfaces",
+        }
     )
-    _STAND_INS: ClassVar[dict[str, Any]] = {"name": "environment", "region": "us-east-1"}
+    _STAND_INS: ClassVar[dict[str, Any]] = {"name": "environment"}
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
     """Name of the environment and its queue: lower-case letters, digits and ``-``, at most 40. Its stack is ``batchhpc-NAME``."""
