@@ -146,7 +146,7 @@ stand before the verb, too.
 | verb | document |
 | --- | --- |
 | `check` | `job`, `shape`, `why`, `nodes`, `ranks`, `ranges` (each: `nodes`, `count`, `ranks_per_node`, `cpus_per_rank`, `vcpus`, `memory_mib`, `gpus`), `instance_type`, `time_limit`, `attempts`, `environment`, `queue`, `warnings`; of an environment spec `environment`, `stack`, `queue`, `region`, `capacity`, `fabric`, `instance_types` (each: `name`, `vcpus`, `cores`, `memory_mib`, `gpus`, `gbps`), `min_nodes`, `max_nodes`, `min_vcpus`, `max_vcpus`, `interfaces` (each: `card`, `device`, `kind`), `placement_group`, `image`, `storage` (each: `name`, `kind`, `mount`), `resources`, `warnings` |
-| `compile` | `shape`, `why`, `warnings`; `register` and `submit`, the two requests (exactly these two without `--json`); with `--format cloudformation` `template` instead of them; with `--out` `files` instead |
+| `compile` | `shape`, `why`, `warnings`; `register` and `submit`, the two requests (exactly these two without `--json`); with `--format cloudformation` `template` instead of them; with `--out` `files` instead; of an environment `warnings` and `template` |
 | `schema` | the JSON schema |
 | `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts` (of each, `why` is the agent's own reason, which names the node), `nodes`, `exit_code`, `process_exit_code`, `warnings`, `logs`; output and progress go to standard error |
 | `plan` | `environment`, `region`, `zone`, `new`, `nothing`, `changes` (each: `action`, `logical`, `type`, `physical`, `properties`, `why`, `keeps`, `loses_data`), `termination_protection`, `drift`, `costs`, `warnings` |

@@ -12,7 +12,7 @@ from batchhpc.errors import InvalidSpec, Problem
 
 VERBS = {
     "check": "Check a job or environment spec; show every problem at once, or what it becomes.",
-    "compile": "Print the documents that AWS Batch gets.",
+    "compile": "Print the documents that AWS gets: of a job two requests, of an environment a template.",
     "schema": "Print the JSON schema of a spec, for editors and validators.",
     "run": "Run a job here, from its compiled documents, with the agent that runs in the cloud.",
     "plan": "Show what deploying an environment would do, and what it costs by the hour.",
@@ -120,12 +120,12 @@ def _check(verb: argparse.ArgumentParser) -> None:
         "job", metavar="SPEC", help="a job spec or an environment spec: a .yaml, .yml or .json file, or - for standard input"
     )
     verb.add_argument(
-        "--environment", metavar="ENV", help="with a job: environment spec to check it for; a made-up one if left out"
+        "--environment", metavar="ENV", help="with a job: environment spec to compile it for; a made-up one if left out"
     )
 
 
 def _compile(verb: argparse.ArgumentParser) -> None:
-    _job_and_environment(verb)
+    _check(verb)
     verb.add_argument("--format", choices=("json", "cloudformation"), default="json", help="default: json, both requests in one")
     verb.add_argument("--out", metavar="DIR", help="write one file per document there instead of printing them")
 

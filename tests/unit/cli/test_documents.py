@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from batchhpc.compiler import compile_job
-from batchhpc.spec import Environment, JobSpec
+from batchhpc.compiler import compile_environment, compile_job
+from batchhpc.spec import Environment, EnvironmentSpec, JobSpec
 from tests.unit.cli.conftest import JOB, Cli
 
 SPOT = "name: cheap\nregion: us-east-1\ncapacity: spot\ninstance_types: [c7i.4xlarge]\nmax_nodes: 9\nfabric: ena\n"
@@ -117,6 +117,17 @@ def test_compile(cli: Cli, job: Path) -> None:
     """Compile prints exactly the canonical documents that a Python user gets."""
     said = cli("compile", job)
     assert (said.code, said.out) == (0, compile_job(JobSpec.from_yaml(JOB), Environment()).to_json())
+
+
+def test_compile_of_an_environment(cli: Cli, tmp_path: Path) -> None:
+    """Of an environment, compile prints, tells or writes exactly the template that a Python user gets."""
+    path = tmp_path / "env.yaml"
+    path.write_text("name: near\nregion: eu-north-1\ninstance_types: [hpc7a.96xlarge]\nmax_nodes: 16\n")
+    wanted = compile_environment(EnvironmentSpec.from_yaml(path.read_text()))
+    assert cli("compile", path).out == wanted.to_json()
+    assert cli("compile", path, "--json").json == {"warnings": [], "template": wanted.template}
+    cli("compile", path, "--out", tmp_path / "out")
+    assert (tmp_path / "out" / "template.json").read_text() == wanted.to_json()
 
 
 def test_compile_as_json(cli: Cli, job: Path, tmp_path: Path) -> None:
