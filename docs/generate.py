@@ -153,6 +153,12 @@ stand before the verb, too.
 | `deploy` | `outcome` (`created`, `updated`, `unchanged`), `outputs` of the stack, `plan` (as above; null if a deployment under way was followed); progress goes to standard error |
 | `destroy` | `outcome` (`destroyed`, `nothing`), `destroyed` and `left` (each: `environment`, `region`, `state`, `resources`, `data`, `jobs`, `definitions`) |
 | `environments` | `environments` (each: `name`, `region`, `state`, `reason`, `queue`, `capacity`, `instance_types`, `max_nodes`) |
+| `submit` | `id`, `name`, `queue`, `shape`, `warnings`; with `--wait` or `--follow` as `run` |
+| `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem) |
+| `list` | `jobs` (each: `id`, `name`, `state`, `queue`, `status_reason`, `created_at`, `started_at`, `stopped_at`, `nodes`, `exit_code`), `queues` |
+| `logs` | `lines` (each: `node`, `attempt`, `text`), written as they come |
+| `wait` | `jobs`, each as `status` without `waiting` |
+| `cancel` | `jobs`: what was done, by id |
 | `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--refresh` only `file` and `types` |
 | `image` | `images` (each: `name`, `reference`, `tag`, `platform`; of `push` also `uri`, `pushed`), with `--dry-run` also `commands`; `check` gives `image`, `python`, `old`, `libc`, `machine`, `user`, `temporary`, `sh`, `sshd`, `mpi`, `warnings` |
 | any, if it fails | `error` (its class), `message`, `problems` (`path`, `message`, `hint`, `rule`, `severity`, `waived`) |
@@ -184,7 +190,7 @@ def cli() -> str:
             for action in verb._actions  # noqa: SLF001 - likewise
             if not isinstance(action, argparse._HelpAction)  # noqa: SLF001 - likewise
         ]
-        if name == "run":
+        if name in ("run", "submit"):
             rows.append((code("-- COMMAND ..."), "run this instead of the spec's command"))
         parts += [
             f"## {name}\n",
