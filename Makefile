@@ -9,10 +9,10 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage lint docs mpis validators bench clean
+.PHONY: help demo test check coverage lint docs mpis validators containers bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/local.stamp ## run the main job: count the k-mers of a genome on 4 local nodes
 	$(BIN)/batchhpc run examples/genomics/kmers.yaml
@@ -59,6 +59,16 @@ validators: .venv-validators/stamp ## set up checkov and ministack, so that the 
 	$(BIN)/python -m venv .venv-validators
 	.venv-validators/bin/python -m pip install --quiet --disable-pip-version-check checkov ministack
 	@touch $@
+
+# What starts the images of containers/ for real. Not everybody is root on Debian: without it those tests are skipped.
+DEBS := podman buildah netavark aardvark-dns runc catatonit mmdebstrap iptables nftables
+
+containers: ## install podman and what the tests of the images need (root on Debian; else it says so)
+	@if command -v podman mmdebstrap runc > /dev/null && [ -e /usr/libexec/podman/catatonit -o -e /usr/bin/catatonit ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBS); } > /dev/null \
+	    || echo "the packages cannot be installed: the tests of the images are skipped" >&2; \
+	else echo "needs root and apt-get to install $(DEBS): the tests of the images are skipped" >&2; fi
 
 bench: .venv/dev.stamp ## measure, and write what was measured
 	$(BIN)/python -m benchmarks
