@@ -64,7 +64,8 @@ validators: .venv-validators/stamp ## set up checkov and ministack, so that the 
 DEBS := podman buildah netavark aardvark-dns runc catatonit mmdebstrap iptables nftables
 
 containers: ## install podman and what the tests of the images need (root on Debian; else it says so)
-	@if command -v podman mmdebstrap runc > /dev/null && [ -e /usr/libexec/podman/catatonit -o -e /usr/bin/catatonit ]; then :; \
+	@if command -v podman > /dev/null && command -v mmdebstrap > /dev/null && command -v runc > /dev/null \
+	  && [ -e /usr/libexec/podman/catatonit ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBS); } > /dev/null \
 	    || echo "the packages cannot be installed: the tests of the images are skipped" >&2; \

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.cli.conftest import Cli
 
-ENVIRONMENT = "name: arm\ninstance_types: [hpc7g.16xlarge]\n"
+ENVIRONMENT = "name: arm\nregion: us-east-1\nmax_nodes: 2\ninstance_types: [hpc7g.16xlarge]\n"
 
 
 @pytest.fixture
