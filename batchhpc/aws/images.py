@@ -78,9 +78,7 @@ class Registry:
         engine.push(reference, f"{uri}:{tag}")
         found = self.find(repository, tag)
         if found is None:
-            raise Unavailable(
-                f"{uri}:{tag}: was pushed, but ECR does not list it\n  hint: run the same command again"
-            )
+            raise Unavailable(f"{uri}:{tag}: was pushed, but ECR does not list it\n  hint: run the same command again")
         return Published(repository, tag, found.uri, pushed=True)
 
     def _uri(self, repository: str) -> str:

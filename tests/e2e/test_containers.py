@@ -86,9 +86,8 @@ def test_what_the_image_holds(podman: Podman, images: dict[str, str]):
     code, said = podman.batchhpc("image", "check", images["base"], "--engine", "podman")
     assert code == 0, said
     assert (said["user"], said["sshd"], said["mpi"], said["warnings"]) == (1000, False, "MPICH", [])
-    probe = (
-        "command -v sshd ssh gcc pip pip3; ls -A /root/.ssh; ls -A /home/batchhpc; find / -xdev -name 'authorized_keys' -o -name 'id_rsa*'"
-    )
+    probe = "for name in sshd ssh gcc cc pip pip3; do command -v $name; done; ls -A /root/.ssh; ls -A /home/batchhpc"
+    probe += "; find / -xdev '(' -name authorized_keys -o -name 'id_rsa*' ')'"
     command = ["run", "--rm", "--network", "none", "--entrypoint", "sh", images["base"], "-c", f"({probe}) 2>/dev/null; id -u"]
     assert podman(*command).split() == ["1000"]
 
