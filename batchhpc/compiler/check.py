@@ -12,6 +12,7 @@ from batchhpc.compiler.fields import REGISTER, SUBMIT, well_typed
 from batchhpc.compiler.overlay import touched
 from batchhpc.compiler.plan import Plan
 from batchhpc.compiler.rules import ELSEWHERE, RULES
+from batchhpc.compiler.stack import document
 from batchhpc.compiler.words import in_words
 from batchhpc.errors import Problem, Severity
 from batchhpc.spec import Environment
@@ -124,4 +125,7 @@ def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any] | None 
         problems.setdefault((said.path, said.message), said)
         if not finding.waivable:
             firm.add((said.path, said.message))
+    for problem in document.problems(template) if template is not None else ():
+        said = replace(problem, path=".".join(part for part in ("template", problem.path) if part))
+        problems.setdefault((said.path, said.message), said)
     return waived(problems.values(), plan.spec.waive, firm, "environment")

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from batchhpc.compiler.rules import containers, definition, environment, fabric, nodes, resources, retries, submission, wishes
+from batchhpc.compiler.rules import (
+    containers,
+    definition,
+    environment,
+    fabric,
+    nodes,
+    resources,
+    retries,
+    submission,
+    template,
+    wishes,
+)
 from batchhpc.compiler.rules.elsewhere import ELSEWHERE
 from batchhpc.compiler.rules.rule import Finding, Rule
 
@@ -17,6 +28,6 @@ RULES: Final[dict[str, Rule]] = {
         key=lambda rule: int(rule.number[1:]),
     )
 }
-assert wishes.__name__  # its checks join the rules as it is imported
+assert wishes.__name__, template.__name__  # their checks join the rules as they are imported
 
 __all__ = ["ELSEWHERE", "RULES", "Finding", "Rule"]
