@@ -27,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     data, shown = read_data(args.job)
     if is_environment(data):
         return run_environment(data, shown, args)
-    spec, environment = job_of(data, shown, args), read_environment(args)
+    environment = read_environment(args)
+    spec = job_of(data, shown, environment)
     job = compiled(spec, environment, args.job)
     if args.json:
         print(json.dumps(_facts(spec, environment, job), indent=2))

@@ -23,7 +23,8 @@ def run(args: argparse.Namespace) -> int:
     data, shown = read_data(args.job)
     if is_environment(data):
         return _environment(environment_from(data, shown), args)
-    job = compiled(job_of(data, shown, args), read_environment(args), args.job)
+    environment = read_environment(args)
+    job = compiled(job_of(data, shown, environment), environment, args.job)
     written = _write(Path(args.out), _files(job, args.format)) if args.out else []
     if args.json:
         print(json.dumps({**_facts(job), **({"files": written} if args.out else _documents(job, args.format))}, indent=2))

@@ -35,8 +35,7 @@ def _estimate(args: argparse.Namespace) -> int:
 
     environment, spec = named_environment(args.environment, args.region)
     clients = Clients(args.region or environment.region)
-    args.environment = None
-    job = compiled(read_job(args), environment, args.job)
+    job = compiled(read_job(args, environment), environment, args.job)
     known = estimate(job, Prices(clients, cache_file(clients.region)), volumes_of(spec))
     print(json.dumps({"job": job.submit["jobName"], **known.to_data()}, indent=2) if args.json else known.text())
     return 0

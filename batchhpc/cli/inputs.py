@@ -47,17 +47,17 @@ def read_spec(kind: type[Spec], name: str) -> Spec:
     return kind.from_data(*read_data(name))
 
 
-def read_job(args: argparse.Namespace) -> JobSpec:
-    """The job spec that the command line names.
+def read_job(args: argparse.Namespace, environment: Environment) -> JobSpec:
+    """The job spec that the command line names, for an environment.
 
     Raises:
         InvalidSpec: with what is wrong in its fields, and with the rules that the rest of it breaks.
     """
-    return job_of(*read_data(args.job), args)
+    return job_of(*read_data(args.job), environment)
 
 
-def job_of(data: Any, shown: str, args: argparse.Namespace) -> JobSpec:
-    """The job spec that a document is.
+def job_of(data: Any, shown: str, environment: Environment) -> JobSpec:
+    """The job spec that a document is, for an environment.
 
     Raises:
         InvalidSpec: with what is wrong in its fields, and with the rules that the rest of it breaks.
@@ -68,7 +68,7 @@ def job_of(data: Any, shown: str, args: argparse.Namespace) -> JobSpec:
         if not isinstance(error.rest, JobSpec):
             raise
         try:
-            compile_job(error.rest, read_environment(args))
+            compile_job(error.rest, environment)
         except InvalidSpec as more:
             raise InvalidSpec([*error.problems, *more.problems], error.document) from error
         raise

@@ -27,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Runs a job here and ends with its exit code."""
     if args.isolate:
         become_isolator()
-    spec, environment = changed(read_job(args), args), read_environment(args)
+    environment = read_environment(args)
+    spec = changed(read_job(args, environment), args)
     compiled_job = compiled(spec, environment, args.job)
     runner = LocalRunner(
         Path(args.directory),
