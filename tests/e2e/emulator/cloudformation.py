@@ -330,7 +330,7 @@ def _changes(stack: Stack, template: dict[str, Any], parameters: dict[str, str])
         changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
         if not changed:
             continue
-        fixed = create_only(resource["Type"]) & set(changed)
+        fixed = {path[0] for path in create_only(resource["Type"]) if _at(before, path) != _at(after, path)}
         details = [
             {
                 "Target": {
@@ -356,12 +356,18 @@ def _changes(stack: Stack, template: dict[str, Any], parameters: dict[str, str])
 
 
 @cache
-def create_only(kind: str) -> frozenset[str]:
-    """Properties of a type that cannot be changed, by its own schema."""
+def create_only(kind: str) -> frozenset[tuple[str, ...]]:
+    """Paths of a type's properties that cannot be changed, by its own schema."""
     from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
-    return frozenset(path.split("/")[2] for path in schema.get("createOnlyProperties", []))
+    return frozenset(tuple(path.split("/")[2:]) for path in schema.get("createOnlyProperties", []))
+
+
+def _at(properties: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        properties = properties.get(name) if isinstance(properties, dict) else None
+    return properties
 
 
 @cache

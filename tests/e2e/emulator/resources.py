@@ -158,6 +158,8 @@ def _queue(at: Resources, name: str, properties: dict[str, Any]) -> Made:
 def _bucket(at: Resources, name: str, properties: dict[str, Any]) -> Made:
     bucket = name.lower()[:63]
     at.call("s3", "create_bucket", Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": at._region})
+    if properties.get("Tags"):
+        at.call("s3", "put_bucket_tagging", Bucket=bucket, Tagging={"TagSet": properties["Tags"]})
     if properties.get("VersioningConfiguration"):
         at.call("s3", "put_bucket_versioning", Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"])
     return Made(bucket, Arn=f"arn:aws:s3:::{bucket}", RegionalDomainName=f"{bucket}.s3.{at._region}.amazonaws.com")
