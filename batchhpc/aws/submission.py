@@ -1,7 +1,7 @@
-"""SubmitJob, exactly once: it has no client token, so nobody but us can tell a second try from a second job.
+"""SubmitJob, once: it has no client token, so nobody but us can tell a second try from a second job.
 
 Each submission carries a tag of its own. Throttled calls were refused and are tried again. Where the answer is lost, or AWS
-had a fault, the queue is searched for a job with that name and tag before there is another try.
+had a fault, the queue is searched for a job with that name and tag for half a minute before there is another try.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TAG: Final = "batchhpc:submission"
 _TRIES = 6
-_LOOKS = 4  # for a job whose arrival is not known; a job just submitted may take a moment to be listed
+_LOOKED_FOR = 30.0  # seconds, if its arrival is not known; a job just submitted may take a moment to be listed
 _GIVEN_UP_AFTER = 300.0  # seconds
 _SKEW = 300.0  # seconds that this machine's clock may be ahead of AWS's
 
@@ -76,22 +76,23 @@ def send(clients: Clients, submission: Submission, pace: Pace, warn: Callable[[P
 
 
 def _arrived(clients: Clients, submission: Submission, begun: float, pace: Pace) -> str | None:
-    """Id of the job that carries the submission's tag; None after several looks that did not find it.
+    """Id of the job that carries the submission's tag; None if looks over half a minute did not find it.
 
     Raises:
         Unavailable: the queue cannot be searched, so another try might be a second job.
     """
-    pauses = Pauses(pace)
-    for look in range(_LOOKS):
-        if look:
-            pauses.take(changed=False, calls=1, until=pace.clock() + _GIVEN_UP_AFTER)
+    pauses, until = Pauses(pace), pace.clock() + _LOOKED_FOR
+    while True:
+        last = pace.clock() >= until
         try:
             if found := _search(clients, submission, begun):
                 return found
         except Unavailable as error:
-            if look == _LOOKS - 1:
+            if last:
                 raise _unknown(submission, error) from error
-    return None
+        if last:
+            return None
+        pauses.take(changed=False, calls=1, until=until)
 
 
 def _search(clients: Clients, submission: Submission, begun: float) -> str | None:

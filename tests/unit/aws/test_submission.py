@@ -41,11 +41,12 @@ def test_an_answer_is_lost_after_the_job_arrived(code: str) -> None:
 
 
 def test_a_request_is_lost_before_the_job_arrived() -> None:
-    """The queue is searched several times, then the job is submitted again, once, and that is said."""
+    """The queue is searched for half a minute, then the job is submitted again, once, and that is said."""
     aws = Aws()
     aws.fake.fault("SubmitJob", "lost")
     aws.submit()
-    assert (aws.fake.calls["SubmitJob"], aws.fake.calls["ListJobs"], len(aws.fake.jobs)) == (2, 4, 1)
+    assert (aws.fake.calls["SubmitJob"], aws.fake.calls["ListJobs"], len(aws.fake.jobs)) == (2, 8, 1)
+    assert sum(aws.time.slept[:-1]) == 30.0
     assert aws.warnings[0].message.endswith("no such job is in the queue, so it is submitted again")
 
 
