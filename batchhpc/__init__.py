@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from batchhpc.version import __version__
 
 if TYPE_CHECKING:
+    from batchhpc.aws import BatchRunner
     from batchhpc.compiler import CompiledEnvironment, CompiledJob, compile_environment, compile_job, environment_of
     from batchhpc.errors import BatchHpcError, InvalidSpec
     from batchhpc.jobs import Job, JobState, JobStatus
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from batchhpc.spec import Environment, EnvironmentSpec, JobSpec, Mount, NodeGroup
 
 _HOME = {
+    "BatchRunner": "batchhpc.aws",
     "BatchHpcError": "batchhpc.errors",
     "CompiledEnvironment": "batchhpc.compiler",
     "CompiledJob": "batchhpc.compiler",
@@ -39,6 +41,7 @@ _HOME = {
 
 __all__ = [
     "BatchHpcError",
+    "BatchRunner",
     "CompiledEnvironment",
     "CompiledJob",
     "Environment",

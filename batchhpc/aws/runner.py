@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Self
 
 from batchhpc.aws.definitions import definition_arn
 from batchhpc.aws.describe import Detail, Stream, drivers, job_status, node_ids, streams
 from batchhpc.aws.ends import end
+from batchhpc.aws.environments import deployed
 from batchhpc.aws.job_preflight import job_problems
 from batchhpc.aws.listing import list_jobs
 from batchhpc.aws.logs import Tail, merged
@@ -47,11 +48,27 @@ class BatchRunner:
         pace: Pace | None = None,
         new_token: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        self._environment = environment
+        self.environment = environment
         self._clients = clients or Clients(environment.region)
         self._warn = warn
         self._pace = pace or Pace()
         self._new_token = new_token
+
+    @classmethod
+    def deployed(cls, name: str, region: str | None = None) -> Self:
+        """The runner of a deployed environment; jobs are compiled for its ``environment``.
+
+        Args:
+            name: the environment's name.
+            region: the Region it is in; what the SDK finds if left out.
+
+        Raises:
+            EnvironmentNotFound: nothing of that name is deployed there.
+            Unavailable: AWS cannot be asked.
+        """
+        clients = Clients(region)
+        _, environment = deployed(name, clients)
+        return cls(environment, clients)
 
     def submit(self, compiled: CompiledJob) -> Job:
         """Submits a job and returns at once; nothing is registered before the live queue was asked.
@@ -114,7 +131,7 @@ class BatchRunner:
         Raises:
             Unavailable: AWS cannot be asked, or there is no such queue.
         """
-        return list_jobs(self._clients.batch, self._environment.queue, states, limit)
+        return list_jobs(self._clients.batch, self.environment.queue, states, limit)
 
     def terminate(self, job_id: str, reason: str) -> None:
         """Ends the job with this reason, in whatever state it is; see `cancel`."""

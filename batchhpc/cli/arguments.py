@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from batchhpc import __version__
 from batchhpc.cli.job_arguments import JOB_VERBS, changes
 from batchhpc.errors import InvalidSpec, Problem
+from batchhpc.version import __version__
 
 VERBS = {
     "check": "Check a job or environment spec; show every problem at once, or what it becomes.",

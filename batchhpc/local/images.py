@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import batchhpc
 from batchhpc.errors import InvalidSpec, Problem, Unavailable
 from batchhpc.local.engine import ANSWER_LIMIT, Do, carry_out
+from batchhpc.version import __version__
 
-CHECKOUT: Final = Path(batchhpc.__file__).resolve().parents[1]
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
 OWN: Final = ("base", "genomics", "risk")  # directories of containers/
 PREFIX: Final = "batchhpc/"
 PLATFORMS: Final = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}  # by the catalogue's words
@@ -136,7 +136,7 @@ def _image(name: str, wishes: Wishes, base: str | None, do: Do) -> Image:
             arguments["PIP_NO_INDEX"] = "1"
     if base is not None:
         arguments["BASE_IMAGE"] = base
-    tag = f"{batchhpc.__version__}-{_hash(context, wishes.platform, arguments)}"
+    tag = f"{__version__}-{_hash(context, wishes.platform, arguments)}"
     if name in OWN:
         arguments["VERSION"] = tag
     return Image(name if name in OWN else context.name, context, wishes.platform, arguments, tag)
