@@ -41,6 +41,7 @@ LOST: Final = frozenset(
         "ConnectionError",
     }
 )
+_SIGNATURE: Final = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException"})
 _SKEW: Final = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 _SERVER_FAULT: Final = 500
 _NO_CREDENTIALS = {
@@ -58,7 +59,7 @@ _BY_CODE = (
     (EXPIRED, "{call}: the credentials have expired ({code})\n  hint: sign in again (aws sso login), then the same command again"),
     (UNKNOWN_KEY, "{call}: AWS does not know these credentials ({code})\n  hint: aws sts get-caller-identity shows which are used"),
     (
-        {"SignatureDoesNotMatch"},
+        _SIGNATURE,
         "{call}: the secret key does not fit its key id ({code})\n  hint: aws configure list shows where they come from",
     ),
     (_SKEW, _CLOCK),
@@ -98,7 +99,8 @@ def explanation(error: BotoCoreError | ClientError) -> str:
     """What happened, and ``hint:`` what to do; one line each."""
     code, said = code_of(error), " ".join(message_of(error).split())
     known = _NO_CREDENTIALS.get(code) or next((text for codes, text in _BY_CODE if code in codes), _OTHER)
-    if code == "SignatureDoesNotMatch" and "expired" in said.lower():  # a signature is good for 15 minutes around its time
+    # A signature is good for some minutes around its time.
+    if code in _SIGNATURE and re.search("signature (expired|not yet current)", said, re.IGNORECASE):
         known = _CLOCK
     return known.format(call=_call(error), code=code, said=said, tries=_tries(error), permission=_permission(error, said))
 

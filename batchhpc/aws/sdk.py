@@ -28,6 +28,7 @@ _PRICING_REGION = "us-east-1"  # the Price List API has three endpoints, and thi
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 10, 60  # seconds
 _TRIES = 8  # of one call, throttling included; the SDK waits longer each time, with jitter
 _FEW_TRIES = 2  # where an answer is nice to have
+_NO_SDK = "the AWS SDK is not installed\n  hint: pip install -e '.[aws]' in the checkout"
 
 
 class Clients:
@@ -44,7 +45,10 @@ class Clients:
 
     def _client(self, service: str, region: str | None = None, tries: int = _TRIES) -> Any:
         with sdk_errors():
-            import boto3  # noqa: PLC0415 - half a second
+            try:
+                import boto3  # noqa: PLC0415 - half a second
+            except ModuleNotFoundError as error:  # botocore alone comes with other packages
+                raise Unavailable(_NO_SDK) from error
             from botocore.config import Config  # noqa: PLC0415
 
             session = self._session or boto3.session.Session()
@@ -131,7 +135,7 @@ def sdk_errors() -> Iterator[None]:
     try:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
     except ModuleNotFoundError as error:
-        raise Unavailable("the AWS SDK is not installed\n  hint: pip install -e '.[aws]' in the checkout") from error
+        raise Unavailable(_NO_SDK) from error
     try:
         yield
     except (BotoCoreError, ClientError) as error:
