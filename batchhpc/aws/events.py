@@ -22,7 +22,9 @@ _STACK_TYPE: Final = "AWS::CloudFormation::Stack"
 _FIRST_PAUSE, _LONGEST_PAUSE, _LOST_FOR = 0.5, 5.0, 600.0  # seconds
 # What CloudFormation says of resources that fail because another one did.
 _ECHO = re.compile(r"^(Resource (creation|update|deletion) cancelled|The following resource\(s\) failed)", re.IGNORECASE)
-_NOISE = re.compile(r"\s*\((RequestToken: [^)]*|Service: [^)]*|Request ID: [^)]*)\)|, HandlerErrorCode: \w+|\(SDK Attempt[^)]*\)")
+_NOISE = re.compile(
+    r"\s*\((RequestToken: [^)]*|Service: [^)]*|Request ID: [^)]*)\)|, HandlerErrorCode: \w+|\s*\(SDK Attempt[^)]*\)"
+)
 _HINTS: Final = (
     (
         r"not authorized|AccessDenied|UnauthorizedOperation",
@@ -176,6 +178,6 @@ def failure_text(event: Event | None) -> str:
     if event is None:
         return "CloudFormation does not say why"
     reason = _NOISE.sub("", event.reason).strip().rstrip(".")
-    reason = re.sub(r'^Resource handler returned message: "(.*)"$', r"\1", reason)
+    reason = re.sub(r'^Resource handler returned message: "(.*)"$', r"\1", reason).strip().rstrip(".")
     hint = next((f"\n  hint: {text}" for pattern, text in _HINTS if re.search(pattern, event.reason)), "")
     return f"{event.logical} ({event.type}): {reason}{hint}"
