@@ -85,16 +85,25 @@ def _show_drift(plan: DeploymentPlan, screen: Console) -> None:
 
 
 def change_table(changes: tuple[Change, ...]) -> Table:
-    """A row for each resource that changes."""
-    table = Table("", "resource", "type", "id", "what", box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    """A row for each resource that changes; one for all of a type that are added, which have no more to them than a name."""
+    table = Table("", "type", "resource", "id", "what", box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    added: dict[str, list[str]] = {}
     for each in changes:
+        if each.action is Action.ADD:
+            added.setdefault(each.type, []).append(each.logical)
+    sign, style = _SIGNS[Action.ADD]
+    for kind, names in added.items():
+        table.add_row(Text(sign, style=style), kind.removeprefix("AWS::"), ", ".join(names))
+    for each in changes:
+        if each.action is Action.ADD:
+            continue
         sign, style = _SIGNS[each.action]
         what = ", ".join(each.properties)
         if each.action in (Action.REPLACE, Action.MAY_REPLACE):
             what = (
                 f"{'replaced' if each.action is Action.REPLACE else 'replaced, perhaps'}: {', '.join(each.why or each.properties)}"
             )
-        table.add_row(Text(sign, style=style), each.logical, each.type.removeprefix("AWS::"), each.physical, what)
+        table.add_row(Text(sign, style=style), each.type.removeprefix("AWS::"), each.logical, each.physical, what)
     return table
 
 

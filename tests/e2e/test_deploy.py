@@ -76,7 +76,7 @@ def test_an_environment_is_made_left_alone_changed_and_destroyed_without_a_trace
     assert (code, out) == (0, "environment genomics: nothing to do, it is as the spec says\n")
     code, out, _ = cli("deploy", spec(**more, max_nodes=8), "--yes")
     assert code == 0
-    assert re.search(r"~ +ComputeEnvironment ", out)
+    assert re.search(r"~ +Batch::ComputeEnvironment +ComputeEnvironment ", out)
     assert "environment genomics: updated" in out
     code, out, _ = cli("destroy", "genomics", "--region", REGION, "--yes")
     assert (code, out.splitlines()[-1]) == (0, "environment genomics: destroyed, nothing is left")
