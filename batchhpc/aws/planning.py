@@ -22,10 +22,10 @@ from batchhpc.aws.costs import EnvironmentCosts, environment_costs
 from batchhpc.aws.drift import Drifted, drift_of
 from batchhpc.aws.preflight import preflight
 from batchhpc.aws.stack import NEVER_MADE, Stack, find_stack
-from batchhpc.aws.subnets import zone_of
+from batchhpc.aws.subnets import zone_name_of, zone_of
 from batchhpc.compiler.environment import ENVIRONMENT_TAG
 from batchhpc.compiler.stack.compile import CompiledEnvironment, compile_environment
-from batchhpc.compiler.stack.zone import ZONE_PARAMETER
+from batchhpc.compiler.stack.zone import ZONE_NAME_PARAMETER, ZONE_PARAMETER
 from batchhpc.errors import InvalidSpec, Problem, Refused
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def prepare(what: Deployable, clients: Clients, stack: Stack | None, *, drift: b
         discard_stale(clients, name)
     change_set = make_change_set(
         clients, name, what.template, new=there is None, mark=what.mark, tags=what.tags,
-        parameters=_parameters(what, there, checked.zone),
+        parameters=_parameters(what, clients, there, checked.zone),
     )  # fmt: skip
     protected = there is not None and there.protected
     return known.plan(
@@ -219,8 +219,13 @@ def _zone_now(stack: Stack | None, clients: Clients) -> str | None:
     return stack.parameters.get(ZONE_PARAMETER) or (zone_of(subnet, clients) if subnet else None)
 
 
-def _parameters(what: Deployable, stack: Stack | None, zone: str | None) -> dict[str, str | None]:
-    if ZONE_PARAMETER not in what.compiled.template.get("Parameters", {}):
+def _parameters(what: Deployable, clients: Clients, stack: Stack | None, zone: str | None) -> dict[str, str | None]:
+    """Values of the template's parameters; None for the one that the stack has."""
+    wanted = what.compiled.template.get("Parameters", {})
+    if ZONE_NAME_PARAMETER in wanted:
+        # Asked each time: the subnet may be another one.
+        return {ZONE_NAME_PARAMETER: zone_name_of(what.spec.network.subnet or "", clients)}
+    if ZONE_PARAMETER not in wanted:
         return {}
     if stack is not None and ZONE_PARAMETER in stack.parameters:
         return {ZONE_PARAMETER: None}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchhpc.aws.quotas import vcpu_quota
+from batchhpc.aws.refusals import code_of
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.aws.subnets import subnet_problems, zone_of
 from batchhpc.compiler.stack.zone import zone_id
@@ -15,6 +16,8 @@ from batchhpc.errors import Problem, Severity, Unavailable
 from batchhpc.spec import Capacity
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import CapacityReservationTypeDef
+
     from batchhpc.aws.sdk import Clients
     from batchhpc.compiler.environment import EnvironmentPlan
 
@@ -159,10 +162,7 @@ def _reservation_problems(plan: EnvironmentPlan, clients: Clients, zone: str | N
     if not name.startswith("cr-"):
         yield Problem(path, f"not checked: {name}, a group of reservations", severity=Severity.WARNING)
         return
-    with sdk_errors():
-        filters = [{"Name": "capacity-reservation-id", "Values": [name]}]
-        answer = clients.ec2.get_paginator("describe_capacity_reservations").paginate(Filters=filters)  # type: ignore[arg-type]
-        reservations = [each for page in answer for each in page["CapacityReservations"]]
+    reservations = _reservations(name, clients)
     if not reservations:
         yield Problem(path, f"there is no {name} in {plan.spec.region}", "aws ec2 describe-capacity-reservations lists them")
         return
@@ -175,3 +175,15 @@ def _reservation_problems(plan: EnvironmentPlan, clients: Clients, zone: str | N
     there = here.get("AvailabilityZoneId", zone)
     if zone is not None and there != zone:
         yield Problem(path, f"{name} is in {there}, but the nodes are in {zone}", f"availability_zone: {there}")
+
+
+def _reservations(name: str, clients: Clients) -> list[CapacityReservationTypeDef]:
+    with sdk_errors():
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - half a second
+
+        try:
+            return clients.ec2.describe_capacity_reservations(CapacityReservationIds=[name])["CapacityReservations"]
+        except ClientError as error:
+            if code_of(error).startswith("InvalidCapacityReservationId"):  # .NotFound, .Malformed
+                return []
+            raise

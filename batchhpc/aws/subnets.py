@@ -10,12 +10,12 @@ from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import Problem, Severity
 
 if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import RouteTypeDef, SubnetTypeDef
+    from mypy_boto3_ec2.type_defs import SubnetTypeDef
 
     from batchhpc.aws.sdk import Clients
     from batchhpc.spec import EnvironmentSpec
 
-_EVERYWHERE = ("0.0.0.0/0", "::/0")
+_EVERYWHERE = "0.0.0.0/0"  # a way out for IPv6 alone neither helps nor harms: nodes and containers speak IPv4
 _ADDRESSES_PER_NODE = 2  # the host's own, and the container's (R28)
 
 
@@ -27,6 +27,16 @@ def zone_of(subnet: str, clients: Clients) -> str | None:
     """
     found = _subnet(subnet, clients)
     return found.get("AvailabilityZoneId") if found else None
+
+
+def zone_name_of(subnet: str, clients: Clients) -> str | None:
+    """Name of the zone that a subnet is in, ``eu-west-1a``; None if there is no such subnet.
+
+    Raises:
+        Unavailable: AWS cannot be asked.
+    """
+    found = _subnet(subnet, clients)
+    return found.get("AvailabilityZone") if found else None
 
 
 def subnet_problems(spec: EnvironmentSpec, clients: Clients) -> Iterator[Problem]:
@@ -76,7 +86,7 @@ def _route_problems(subnet: str, vpc: str, clients: Clients) -> Iterator[Problem
     # A subnet without a table of its own has the VPC's main one.
     main = [each for each in tables if any(link.get("Main") for link in each["Associations"])]
     routes = [route for table in (own or main)[:1] for route in table["Routes"]]
-    out = [route for route in routes if _destination(route) in _EVERYWHERE]
+    out = [route for route in routes if route.get("DestinationCidrBlock") == _EVERYWHERE]
     public = [route for route in out if route.get("GatewayId", "").startswith("igw-")]
     if public:
         text = f"{subnet} is public: its default route goes to {public[0]['GatewayId']}, and containers have no public address"
@@ -85,10 +95,6 @@ def _route_problems(subnet: str, vpc: str, clients: Clients) -> Iterator[Problem
         text = f"{subnet} has no default route: the nodes reach AWS only by VPC endpoints, which were not checked"
         hint = "endpoints: ecs, ecs-agent, ecs-telemetry, ecr.api, ecr.dkr, logs, secretsmanager, s3"
         yield Problem("network.subnet", text, hint, "R29", Severity.WARNING)
-
-
-def _destination(route: RouteTypeDef) -> str:
-    return route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock", "")
 
 
 def _dns_problems(vpc: str, clients: Clients) -> Iterator[Problem]:
