@@ -21,6 +21,8 @@ from batchhpc.aws.change_set import (
 from batchhpc.aws.costs import EnvironmentCosts, environment_costs
 from batchhpc.aws.drift import Drifted, drift_of
 from batchhpc.aws.preflight import preflight
+from batchhpc.aws.prices import Prices
+from batchhpc.aws.sdk import Clients
 from batchhpc.aws.stack import NEVER_MADE, Stack, find_stack
 from batchhpc.aws.subnets import zone_name_of, zone_of
 from batchhpc.compiler.environment import ENVIRONMENT_TAG
@@ -29,7 +31,6 @@ from batchhpc.compiler.stack.zone import ZONE_NAME_PARAMETER, ZONE_PARAMETER
 from batchhpc.errors import InvalidSpec, Problem, Refused
 
 if TYPE_CHECKING:
-    from batchhpc.aws.sdk import Clients
     from batchhpc.spec import EnvironmentSpec
 
 
@@ -125,15 +126,16 @@ def plan(spec: EnvironmentSpec, clients: Clients, *, drift: bool = False) -> Dep
 
 
 def plan_offline(spec: EnvironmentSpec) -> DeploymentPlan:
-    """The resources that a first deployment would make, without a look at AWS.
+    """The resources that a first deployment would make, and which of them cost money, without a look at AWS.
 
     Raises:
         InvalidSpec: with every problem.
     """
-    what = deployable(spec)
+    what, clients = deployable(spec), Clients(spec.region)
     return DeploymentPlan(
         spec.name, spec.region, new=True, zone=spec.availability_zone, changes=_added(what), protection=None,
         warnings=what.compiled.warnings,
+        costs=environment_costs(what.compiled.plan, clients, Prices(clients, offline=True)),
     )  # fmt: skip
 
 

@@ -51,11 +51,14 @@ class Prices:
         clients: the SDK's clients; their Region is the one that is meant.
         cache: the file that prices are kept in (`price_cache.cache_file`); None for none.
         now: Unix time.
+        offline: nobody is asked, so that all prices are unknown.
     """
 
-    def __init__(self, clients: Clients, cache: Path | None = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, clients: Clients, cache: Path | None = None, now: Callable[[], float] = time.time, *, offline: bool = False
+    ) -> None:
         self._clients, self._path, self.now = clients, cache, now
-        self._refused: dict[str, str] = {}
+        self._refused = dict.fromkeys(("pricing", "ec2"), "nobody was asked") if offline else {}
         self._kept: PriceCache | None = None
 
     def on_demand(self, kinds: Iterable[str]) -> dict[str, Price]:
