@@ -61,7 +61,8 @@ def _buckets(name: str, clients: Clients) -> Iterator[DataStore]:
     with sdk_errors():
         from botocore.exceptions import ClientError  # noqa: PLC0415 - half a second
 
-        pages = clients.s3.get_paginator("list_buckets").paginate(Prefix=f"{stack_name(name)}-")
+        # An environment of the same name may be in another Region, with its own bucket.
+        pages = clients.s3.get_paginator("list_buckets").paginate(Prefix=f"{stack_name(name)}-", BucketRegion=clients.region)
         found = [each["Name"] for page in pages for each in page["Buckets"]]
         for bucket in found:
             try:
@@ -86,9 +87,10 @@ def _counted(bucket: str, clients: Clients) -> DataStore:
             size += sum(each.get("Size", 0) for each in versions)
             if more := count >= _MOST_COUNTED:
                 break
-        uploads = len(clients.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []))
+        page_of_uploads = clients.s3.list_multipart_uploads(Bucket=bucket)
+        uploads, more_uploads = len(page_of_uploads.get("Uploads", [])), page_of_uploads.get("IsTruncated", False)
     parts = [f"{'at least ' if more else ''}{count:,} object versions ({older:,} of them old), {size_text(size)}"]
-    parts += [f"{uploads} unfinished uploads"] if uploads else []
+    parts += [f"{'at least ' if more_uploads else ''}{uploads:,} unfinished uploads"] if uploads else []
     return DataStore("bucket", bucket, "; ".join(parts) if count or uploads else "nothing", empty=not count and not uploads)
 
 
@@ -104,7 +106,11 @@ def _efs(name: str, clients: Clients) -> Iterator[DataStore]:
 
 def _lustre(name: str, clients: Clients) -> Iterator[DataStore]:
     for each in _lustre_systems(clients):
-        if _is_ours(each.get("Tags"), name) and each.get("Lifecycle") not in _GOING:
+        if not _is_ours(each.get("Tags"), name):
+            continue
+        if each.get("Lifecycle") in _GOING:  # its interfaces are in the subnet until it is gone: to be waited for
+            yield DataStore("Lustre", each["FileSystemId"], "being deleted", empty=True)
+        else:
             kind = each.get("LustreConfiguration", {}).get("DeploymentType", "")
             size = f"{each['StorageCapacity']:,} GiB" if each.get("StorageCapacity") else "a growing"
             yield DataStore(
