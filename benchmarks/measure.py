@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from batchhpc.local.processes import below
 
@@ -34,17 +34,22 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Seconds of wall clock (nan: not measured; inf: not within the bound) and of CPU time, user and system."""
+    """Seconds of wall clock (nan: not measured; inf: not within the bound) and of CPU time, user and system; what else counts."""
 
     wall: float
     cpu: float
+    counts: Mapping[str, float] = field(default_factory=dict)
+
+    def value(self, of: str) -> float:
+        """One of them by its name: ``wall``, ``cpu``, or that of a count."""
+        return self.wall if of == "wall" else self.cpu if of == "cpu" else self.counts[of]
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """``of``: this project's wall or CPU seconds, or how many wall seconds it takes more than the peer."""
+    """``of``: this project's ``wall`` or ``cpu`` seconds, or a count, or ``wall more``: seconds it takes more than the peer."""
 
-    of: Literal["wall", "cpu", "wall more"]
+    of: str
     limit: float
 
 
@@ -86,9 +91,9 @@ class Benchmark:
     versions: Callable[[Options], Mapping[str, str]] = field(default=lambda _: {})
 
 
-def middle(samples: Sequence[Sample], of: Literal["wall", "cpu"]) -> float:
+def middle(samples: Sequence[Sample], of: str) -> float:
     """The median."""
-    return statistics.median(sample.wall if of == "wall" else sample.cpu for sample in samples)
+    return statistics.median(sample.value(of) for sample in samples)
 
 
 def alternate(ours: Callable[[], T], theirs: Callable[[], U], repeats: int) -> tuple[list[T], list[U]]:

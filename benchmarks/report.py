@@ -19,6 +19,8 @@ from typing import Any
 import batchhpc
 from benchmarks.measure import Benchmark, Missing, Options, Row, Sample, middle
 
+_TIMES = ("wall", "cpu", "wall more")  # seconds; all else are counts
+
 
 def run(benchmark: Benchmark) -> int:
     """The command line of one benchmark."""
@@ -40,8 +42,11 @@ def as_text(benchmark: Benchmark, options: Options) -> str:
     """Measures; gives a table in Markdown, with what it was measured on."""
     facts = about(benchmark, options)
     rows = benchmark.run(options)
-    head = ["work", "batchhpc: wall s", "cpu s", "peer", "peer: wall s", "cpu s", "ratio wall", "ratio cpu", "goal: measured"]
-    lines = [head, ["---"] * len(head), *map(_cells, rows)]
+    counts = list(dict.fromkeys(name for row in rows for name in row.ours[0].counts))
+    ours, theirs = (["wall s", "cpu s", *counts] for _ in range(2))
+    ratios = [f"ratio {name}" for name in ("wall", "cpu", *counts)]
+    head = ["work", f"batchhpc: {ours[0]}", *ours[1:], "peer", f"peer: {theirs[0]}", *theirs[1:], *ratios, "goal: measured"]
+    lines = [head, ["---"] * len(head), *(_cells(row, counts) for row in rows)]
     table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
     told = "; ".join(f"{name} {value}" for name, value in facts.items())
     return f"## {benchmark.name}\n\n{told}; median (min..max)\n\n{table}\n"
@@ -82,26 +87,39 @@ def about(benchmark: Benchmark, options: Options) -> dict[str, str]:
     }
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, counts: Sequence[str]) -> list[str]:
     ratios = []
-    for of in ("wall", "cpu"):
+    for of in ("wall", "cpu", *counts):
         ours, theirs = middle(row.ours, of), middle(row.theirs, of)
-        ratios.append(f"{ours / theirs:.2f}" if theirs and math.isfinite(ours) and math.isfinite(theirs) else "-")
-    goal = f"< {row.goal.limit:g} s {row.goal.of}: {row.figure:.3f}" if row.goal else ""
-    return [row.work, *_times(row.ours), row.peer, *_times(row.theirs), *ratios, goal]
+        ratios.append(f"{ours / theirs:.{2 if ours > theirs / 10 else 4}f}" if _comparable(ours, theirs) else "-")
+    goal = ""
+    if row.goal:
+        goal = f"< {row.goal.limit:g} {'' if row.goal.of in counts else 's '}{row.goal.of}: {_number(row.figure or 0, row.goal.of)}"
+    return [row.work, *_values(row.ours, counts), row.peer, *_values(row.theirs, counts), *ratios, goal]
 
 
-def _times(samples: Sequence[Sample]) -> list[str]:
-    return [_spread([sample.wall for sample in samples]), _spread([sample.cpu for sample in samples])]
+def _comparable(ours: float, theirs: float) -> bool:
+    return bool(theirs) and math.isfinite(ours) and math.isfinite(theirs)
 
 
-def _spread(values: Sequence[float]) -> str:
+def _values(samples: Sequence[Sample], counts: Sequence[str]) -> list[str]:
+    return [_spread([sample.value(of) for sample in samples], of) for of in ("wall", "cpu", *counts)]
+
+
+def _spread(values: Sequence[float], of: str) -> str:
     if any(map(math.isnan, values)):
         return "-"
     if all(map(math.isinf, values)):
         return "not within the bound"
-    return f"{statistics.median(values):.3f} ({min(values):.3f}..{max(values):.3f})"
+    if of not in _TIMES and min(values) == max(values):
+        return _number(values[0], of)
+    return f"{_number(statistics.median(values), of)} ({_number(min(values), of)}..{_number(max(values), of)})"
+
+
+def _number(value: float, of: str) -> str:
+    return f"{value:.3f}" if of in _TIMES else f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
 def _numbers(sample: Sample) -> dict[str, Any]:
-    return {name: value if math.isfinite(value) else None for name, value in (("wall", sample.wall), ("cpu", sample.cpu))}
+    values = (("wall", sample.wall), ("cpu", sample.cpu), *sample.counts.items())
+    return {name: value if math.isfinite(value) else None for name, value in values}
