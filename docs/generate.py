@@ -153,13 +153,14 @@ stand before the verb, too.
 | `deploy` | `outcome` (`created`, `updated`, `unchanged`), `outputs` of the stack, `plan` (as above; null if a deployment under way was followed); progress goes to standard error |
 | `destroy` | `outcome` (`destroyed`, `nothing`), `destroyed` and `left` (each: `environment`, `region`, `state`, `resources`, `data`, `jobs`, `definitions`) |
 | `environments` | `environments` (each: `name`, `region`, `state`, `reason`, `queue`, `capacity`, `instance_types`, `max_nodes`) |
-| `submit` | `id`, `name`, `queue`, `shape`, `warnings`; with `--wait` or `--follow` as `run` |
-| `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem) |
+| `submit` | `id`, `name`, `queue`, `shape`, `cost` (as `cost` below, without `job`), `warnings`; with `--wait` or `--follow` as `run` |
+| `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem), and `cost`: null before it started, else as `cost ID` below, without `id` |
 | `list` | `jobs` (each: `id`, `name`, `state`, `queue`, `status_reason`, `created_at`, `started_at`, `stopped_at`, `nodes`, `exit_code`), `queues` |
 | `logs` | `lines` (each: `node`, `attempt`, `text`), written as they come |
 | `wait` | `jobs`, each as `status` without `waiting` |
 | `cancel` | `jobs`: what was done, by id |
-| `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--refresh` only `file` and `types` |
+| `cost` | of a job spec `job`, `currency`, `nodes`, `hours` (of one attempt), `attempts`, `capacity`, `kind`, `on_demand` and `spot` (a node-hour), `volumes` (of a node, an hour), `per_hour`, `once`, `at_most`, `unknown`; of a job's id `id`, `currency`, `node_hours`, `kind`, `usd`, `lowest`, `unknown`. Amounts are text, exact, in US dollars; null if not known, and `unknown` says why |
+| `instances` | `found`, and `instances` with all that the catalogue knows of each; with `--price`, or `--sort` by price, `usd` of each (`on_demand`, `spot`, `spot_high`, `core_hour`: text, or null if not known); `unknown`: what AWS did not tell, and why, if there is such; with `--refresh` only `file` and `types` |
 | `image` | `images` (each: `name`, `reference`, `tag`, `platform`; of `push` also `uri`, `pushed`), with `--dry-run` also `commands`; `check` gives `image`, `python`, `old`, `libc`, `machine`, `user`, `temporary`, `sh`, `sshd`, `mpi`, `warnings` |
 | any, if it fails | `error` (its class), `message`, `problems` (`path`, `message`, `hint`, `rule`, `severity`, `waived`) |
 

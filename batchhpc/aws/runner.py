@@ -70,6 +70,11 @@ class BatchRunner:
         _, environment = deployed(name, clients)
         return cls(environment, clients)
 
+    @property
+    def region(self) -> str:
+        """The Region whose AWS Batch it asks."""
+        return self._clients.region
+
     def submit(self, compiled: CompiledJob) -> Job:
         """Submits a job and returns at once; nothing is registered before the live queue was asked.
 

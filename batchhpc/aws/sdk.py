@@ -38,10 +38,13 @@ class Clients:
         region: the Region; what the SDK finds if left out.
         session: whose credentials to use; the default session's if left out.
         tries: of each call; fewer for what need not succeed.
+        timeout: seconds to connect within, and to be answered within; ours if left out.
     """
 
-    def __init__(self, region: str | None = None, session: Session | None = None, tries: int = _TRIES) -> None:
-        self._region, self._session, self._tries = region, session, tries
+    def __init__(
+        self, region: str | None = None, session: Session | None = None, tries: int = _TRIES, timeout: float | None = None
+    ) -> None:
+        self._region, self._session, self._tries, self._timeout = region, session, tries, timeout
 
     def _client(self, service: str, region: str | None = None, tries: int = _TRIES) -> Any:
         with sdk_errors():
@@ -53,8 +56,8 @@ class Clients:
 
             session = self._session or boto3.session.Session()
             config = Config(
-                connect_timeout=_CONNECT_TIMEOUT,
-                read_timeout=_READ_TIMEOUT,
+                connect_timeout=self._timeout or _CONNECT_TIMEOUT,
+                read_timeout=self._timeout or _READ_TIMEOUT,
                 retries={"total_max_attempts": min(tries, self._tries), "mode": "standard"},
             )
             return session.client(service, region_name=region or self._region, config=config)  # type: ignore[call-overload]

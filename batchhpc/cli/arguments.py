@@ -196,6 +196,7 @@ def _cost(verb: argparse.ArgumentParser) -> None:
 
 
 def _instances(verb: argparse.ArgumentParser) -> None:
+    verb.usage = "batchhpc instances [NAME] [options]"
     verb.add_argument("name", nargs="?", default="*", metavar="NAME", help="type, family or pattern: c7i.8xlarge, c7i, 'hpc*'")
     want = verb.add_argument_group("only those with")
     want.add_argument("--efa", action="store_true", help="at least one EFA interface")
@@ -211,9 +212,9 @@ def _instances(verb: argparse.ArgumentParser) -> None:
     want.add_argument("--gpus", type=int, metavar="N", help="at least N GPUs; 0: none at all")
     want.add_argument("--arch", choices=("x86_64", "arm64"), help="this architecture")
     want.add_argument("--region", metavar="REGION", help="an offer in that Region (asks AWS)")
-    want.add_argument("--zone", metavar="ZONE", help="an offer in that zone of the Region: euw1-az1 or eu-west-1a (asks AWS)")
+    want.add_argument("--zone", metavar="ZONE", help="an offer in that zone: euw1-az1, eu-west-1a (asks AWS)")
     show = verb.add_argument_group("show")
-    show.add_argument("--price", action="store_true", help="what an hour costs in the Region, cheapest first (asks AWS)")
+    show.add_argument("--price", action="store_true", help="what an hour costs, cheapest first (asks AWS)")
     columns = ("vcpus", "cores", "memory", "gpus", "efa", "gbps", "name", "price", "core-price")
     show.add_argument("--sort", choices=columns, help="order, smallest first; default: vcpus, or price with --price")
     show.add_argument("--reverse", action="store_true", help="largest first")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 
 from batchhpc.aws.environments import deployed
 from batchhpc.aws.runner import BatchRunner
 from batchhpc.aws.sdk import Clients
-from batchhpc.cli.inputs import read_spec
+from batchhpc.cli.inputs import STDIN, read_data
+from batchhpc.compiler import environment_of
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.spec import Environment, EnvironmentSpec
 
@@ -24,11 +26,24 @@ class Warnings(list[Problem]):
         print(problem.text(), file=sys.stderr, flush=True)
 
 
-def environment_of(args: argparse.Namespace) -> tuple[Environment, Clients]:
-    """The environment that ``--environment`` names, and clients for its Region.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An environment that the command line names: what jobs must know of it, clients for its Region, its spec if there is one."""
 
-    A name is looked up among what is deployed; so is that of an environment spec's file. The file of a hand-written
-    `Environment`, a queue that somebody else made, is taken as it is.
+    environment: Environment
+    clients: Clients
+    spec: EnvironmentSpec | None
+
+
+def named_environment(args: argparse.Namespace, *, is_deployed: bool = True) -> Named:
+    """The environment that ``--environment`` names.
+
+    A name is looked up among what is deployed; so is that of an environment spec's file, if it is to be deployed. The file of a
+    hand-written `Environment`, a queue that somebody else made, is taken as it is.
+
+    Args:
+        args: with ``environment`` and ``region``.
+        is_deployed: whether an environment spec's file stands for what is deployed under its name, or for itself.
 
     Raises:
         InvalidSpec: the file is neither.
@@ -36,25 +51,25 @@ def environment_of(args: argparse.Namespace) -> tuple[Environment, Clients]:
         Unavailable: AWS cannot be asked.
     """
     name, region = args.environment, args.region
-    if name.endswith(_FILES):
+    if name == STDIN or name.endswith(_FILES):
+        data, shown = read_data(name)
         try:
-            spec = read_spec(EnvironmentSpec, name)
+            spec = EnvironmentSpec.from_data(data, shown)
         except InvalidSpec as error:
             try:
-                written = read_spec(Environment, name)
+                written = Environment.from_data(data, shown)
             except InvalidSpec:
                 raise error from None
-            return written, Clients(region or written.region)
+            return Named(written, Clients(region or written.region), None)
         name, region = spec.name, region or spec.region
+        if not is_deployed:
+            return Named(environment_of(spec), Clients(region), spec)
     clients = Clients(region)
-    _, environment = deployed(name, clients)
-    return environment, clients
+    spec, environment = deployed(name, clients)
+    return Named(environment, clients, spec)
 
 
 def runner_of(args: argparse.Namespace, warnings: Warnings) -> BatchRunner:
     """A runner that knows jobs by their id: of the environment that is named, or of the Region."""
-    if args.environment:
-        environment, clients = environment_of(args)
-    else:
-        environment, clients = Environment(region=args.region), Clients(args.region)
-    return BatchRunner(environment, clients, warn=warnings)
+    named = named_environment(args) if args.environment else Named(Environment(region=args.region), Clients(args.region), None)
+    return BatchRunner(named.environment, named.clients, warn=warnings)

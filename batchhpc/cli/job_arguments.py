@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 STATES: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
@@ -29,6 +30,17 @@ def changes(verb: argparse.ArgumentParser) -> None:
     change.add_argument("--attempts", type=int, metavar="N", help="how often the job may be started in all")
 
 
+def _usd(text: str) -> Decimal:
+    """An amount of US dollars."""
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount of US dollars, such as 25 or 12.50")
+    return amount
+
+
 def _where(verb: argparse.ArgumentParser, *, required: bool = False) -> None:
     text = "a deployed environment, or a file: an environment spec, whose name is looked up, or a hand-written environment"
     verb.add_argument("--environment", required=required, metavar="NAME", help=text)
@@ -40,6 +52,7 @@ def _submit(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("job", metavar="JOB", help="the job spec: a .yaml, .yml or .json file, or - for standard input")
     _where(verb, required=True)
     changes(verb)
+    verb.add_argument("--max-cost", type=_usd, metavar="USD", help="refuse a job that can cost more, or whose cost is unknown")
     then = verb.add_argument_group("then")
     then.add_argument("--wait", action="store_true", help="wait for the end, and end with the job's exit code")
     then.add_argument(

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from batchhpc.aws.listing import list_jobs, our_queues
 from batchhpc.aws.sdk import Clients
-from batchhpc.cli.deployed import environment_of
+from batchhpc.cli.deployed import named_environment
 from batchhpc.cli.screen import console
 from batchhpc.cli.wording import lasted
 from batchhpc.jobs import JobState, JobSummary
@@ -21,8 +21,8 @@ from batchhpc.jobs import JobState, JobSummary
 def run(args: argparse.Namespace) -> int:
     """Lists jobs of an environment, or of all that are deployed in the Region."""
     if args.environment:
-        environment, clients = environment_of(args)
-        queues = [environment.queue]
+        named = named_environment(args)
+        clients, queues = named.clients, [named.environment.queue]
     else:
         clients = Clients(args.region)
         queues = our_queues(clients.batch)

@@ -10,6 +10,7 @@ from batchhpc.aws.waiting import Waiting, explained
 from batchhpc.cli.deployed import Warnings, runner_of
 from batchhpc.cli.following import status_data
 from batchhpc.cli.live import node_table
+from batchhpc.cli.prices import hurried, spent_so_far
 from batchhpc.cli.screen import console
 from batchhpc.cli.view import summary
 from batchhpc.cli.wording import lasted
@@ -18,16 +19,21 @@ from batchhpc.jobs import JobStatus
 
 
 def run(args: argparse.Namespace) -> int:
-    """Shows a job: its state, why it has not started, its nodes and attempts."""
+    """Shows a job: its state, why it has not started, what it has cost, its nodes and attempts."""
     runner = runner_of(args, Warnings())
     status, waiting = runner.status(args.id), runner.waiting(args.id)
     reason = explained(status.status_reason) if waiting is None and status.attempts == () else None
+    began = status.started_at is not None or bool(status.attempts)
+    cost = spent_so_far(status, hurried(runner.region)) if began else None
     if args.json:
-        print(json.dumps({**status_data(status, {}), "waiting": waiting and asdict(waiting)}, indent=2))
+        told = {"waiting": waiting and asdict(waiting), "cost": cost and cost.to_data()}
+        print(json.dumps({**status_data(status, {}), **told}, indent=2))
         return 0
     print(summary(status, f"batchhpc logs {status.id}", {}) if status.state.ended else _head(status, waiting))
     for cause in waiting.causes if waiting else (reason,) if reason else ():
         print(_indented(cause))
+    if cost:
+        print(f"  {cost.text()}")
     if status.nodes and (status.started_at or len(status.nodes) > 1):
         console().print(node_table(status.nodes))
     return 0

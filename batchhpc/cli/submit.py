@@ -6,35 +6,63 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from decimal import Decimal
 
+from batchhpc.aws.costs import dollars
+from batchhpc.aws.job_costs import Estimate
 from batchhpc.aws.runner import BatchRunner
-from batchhpc.cli.deployed import Warnings, environment_of
+from batchhpc.cli.deployed import Warnings, named_environment
 from batchhpc.cli.following import follow, status_data, view_of
 from batchhpc.cli.inputs import changed, compiled, read_job
 from batchhpc.cli.main import EXIT_INTERRUPTED
+from batchhpc.cli.prices import estimated, hurried
 from batchhpc.cli.view import View, summary
+from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.jobs import Job
 
 
 def run(args: argparse.Namespace) -> int:
     """Submits a job to AWS Batch; with --wait or --follow it ends with the job's exit code."""
     warnings = Warnings()
-    environment, clients = environment_of(args)
+    named = named_environment(args)
+    environment = named.environment
     job_spec = changed(read_job(args, environment), args)
     compiled_job = compiled(job_spec, environment, args.job)
     for warning in compiled_job.warnings:
         warnings(warning)
-    runner = BatchRunner(environment, clients, warn=warnings)
+    cost = estimated(compiled_job, named, hurried(named.clients.region))
+    print(cost.text().partition("\n")[0], file=sys.stderr, flush=True)
+    _refuse_above(args.max_cost, cost)
+    runner = BatchRunner(environment, named.clients, warn=warnings)
     job = runner.submit(compiled_job)
     if not (args.wait or args.follow):
         told = {"id": job.id, "name": job_spec.name, "queue": environment.queue, "shape": str(compiled_job.shape)}
         if args.json:
-            print(json.dumps({**told, "warnings": [asdict(each) for each in warnings]}, indent=2))
+            print(json.dumps({**told, "cost": cost.to_data(), "warnings": [asdict(each) for each in warnings]}, indent=2))
         else:
             print(job.id)
             print(how_to_go_on(job.id, args), file=sys.stderr)
         return 0
     return show(args, runner, job, warnings, lines=args.follow)
+
+
+def _refuse_above(usd: Decimal | None, cost: Estimate) -> None:
+    """Stops a job that can cost more than that, or nobody knows how much.
+
+    Raises:
+        InvalidSpec: so it is.
+    """
+    if usd is None or (cost.at_most is not None and cost.at_most <= usd):
+        return
+    can = cost.text().partition("\n")[0].removeprefix("cost: ")
+    if cost.at_most is None:
+        message, hint = f"is {dollars(usd)}, and what the job can cost is {can}", "leave out --max-cost to submit it all the same"
+    else:
+        message, hint = (
+            f"is {dollars(usd)}, and the job can cost more: {can}",
+            "a shorter --time-limit, fewer --attempts or --nodes",
+        )
+    raise InvalidSpec([Problem("--max-cost", message, hint)], "batchhpc submit")
 
 
 def show(args: argparse.Namespace, runner: BatchRunner, job: Job, warnings: Warnings, *, lines: bool) -> int:

@@ -10,7 +10,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from ruamel.yaml import YAML
 
-from batchhpc import CompiledJob, JobSpec, LocalRunner, compile_job
+from batchhpc import CompiledJob, EnvironmentSpec, JobSpec, LocalRunner, compile_environment, compile_job
 from batchhpc.cli import arguments
 from batchhpc.errors import InvalidSpec
 from batchhpc.local import Fault
@@ -83,8 +83,19 @@ def test_the_specs_of_the_tutorial_are_what_it_says_of_them():
 
 @pytest.mark.parametrize("path", sorted(Path("examples").glob("*/*.yaml")), ids=str)
 def test_editors_accept_the_examples(path):
-    """The JSON schema accepts each example's spec as it is written."""
-    jsonschema.validate(YAML(typ="safe", pure=True).load(path.read_text()), JobSpec.json_schema())
+    """The JSON schema accepts each example's spec, of a job or of an environment, as it is written."""
+    data = YAML(typ="safe", pure=True).load(path.read_text())
+    jsonschema.validate(data, (EnvironmentSpec if "max_nodes" in data else JobSpec).json_schema())
+
+
+@pytest.mark.parametrize("path", sorted(Path("examples").glob("*/*.yaml")), ids=str)
+def test_the_examples_compile(path):
+    """Each example's spec breaks no rule: of jobs in the made-up environment, of environments by themselves."""
+    text = path.read_text()
+    if "max_nodes" in text:
+        assert compile_environment(EnvironmentSpec.from_yaml(text)).template
+    else:
+        assert compile_job(JobSpec.from_yaml(text)).register
 
 
 def test_the_generated_pages_are_up_to_date():
