@@ -126,6 +126,7 @@ def check_environment(plan: EnvironmentPlan, template: Mapping[str, Any] | None 
         if not finding.waivable:
             firm.add((said.path, said.message))
     for problem in document.problems(template) if template is not None else ():
-        said = replace(problem, path=".".join(part for part in ("template", problem.path) if part))
+        by_overlay = any(_same_place(problem.path, path) for path in overlaid)
+        said = replace(problem, path=".".join(part for part in ("overlay" if by_overlay else "template", problem.path) if part))
         problems.setdefault((said.path, said.message), said)
     return waived(problems.values(), plan.spec.waive, firm, "environment")

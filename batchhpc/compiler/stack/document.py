@@ -1,4 +1,4 @@
-"""What no template may have, whoever wrote it: dangling references, policies that allow too much, too many bytes."""
+"""What no template may have, whoever wrote it: a wrong shape, dangling references, policies that allow too much, too many bytes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from batchhpc.compiler.stack.shape import mapping, misshapen
 from batchhpc.errors import Problem
 
 MOST_BYTES: Final = 51_200  # of a template within a request
+_WITH_POLICIES: Final = ("AWS::IAM::Role", "AWS::IAM::RolePolicy", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 # Actions of the roles here that know no resources; everything else can be narrowed
 UNNARROWED: Final = frozenset({"ecr:GetAuthorizationToken", "ecs:DiscoverPollEndpoint"})
 
 
 def problems(template: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with a template as a document; paths are the template's."""
-    found = [*_dangling(template), *_too_open(template)]
+    found = [*misshapen(template), *_dangling(template), *_too_open(template)]
     size = len(json.dumps(template, separators=(",", ":"), ensure_ascii=False, default=str).encode())
     if size > MOST_BYTES:
         message = f"has {size} bytes, more than the {MOST_BYTES} that CloudFormation takes"
@@ -25,15 +27,14 @@ def problems(template: Mapping[str, Any]) -> list[Problem]:
 
 
 def _dangling(template: Mapping[str, Any]) -> Iterator[Problem]:
-    resources = template.get("Resources", {})
-    known = {*resources, *template.get("Parameters", {})}
+    resources = mapping(template.get("Resources"))
+    known = {*resources, *mapping(template.get("Parameters"))}
     for path, name in _references({key: template.get(key) for key in ("Resources", "Outputs")}, ""):
         if name not in known and not name.startswith("AWS::"):
             yield Problem(path, f"names {name!r}, which is not in the template")
     for name, resource in resources.items():
-        given = resource.get("DependsOn", []) if isinstance(resource, Mapping) else []
-        for other in [given] if isinstance(given, str) else given:
-            if other not in resources:
+        for other in _listed(mapping(resource).get("DependsOn")):
+            if isinstance(other, str) and other not in resources:
                 yield Problem(f"Resources.{name}.DependsOn", f"names {other!r}, which is not in the template")
 
 
@@ -52,28 +53,35 @@ def _references(value: Any, path: str) -> Iterator[tuple[str, str]]:
         case {"Fn::GetAtt": str(text)}:
             yield path, text.partition(".")[0]
         case {"Fn::Sub": str(text)}:
-            yield from ((path, name) for name in re.findall(r"\$\{([A-Za-z0-9:]+)(?:\.[A-Za-z0-9.]+)?\}", text))
+            yield from ((path, name) for name in _named(text))
+        case {"Fn::Sub": [str(text), Mapping() as own]}:
+            yield from ((path, name) for name in _named(text) if name not in own)
+            yield from _references(own, f"{path}.Fn::Sub[1]")
         case other:
             for key, inner in other.items():
                 yield from _references(inner, f"{path}.{key}".lstrip("."))
 
 
+def _named(text: str) -> list[str]:
+    return re.findall(r"\$\{([A-Za-z0-9:]+)(?:\.[A-Za-z0-9.]+)?\}", text)
+
+
 def _too_open(template: Mapping[str, Any]) -> Iterator[Problem]:
     """Statements of roles that allow every action of a service, or an action on everything that could be narrower."""
-    for name, resource in template.get("Resources", {}).items():
-        if not isinstance(resource, Mapping) or resource.get("Type") not in {"AWS::IAM::Role", "AWS::IAM::Policy"}:
+    for name, resource in mapping(template.get("Resources")).items():
+        if mapping(resource).get("Type") not in _WITH_POLICIES:
             continue
-        for path, each in _statements(resource.get("Properties", {}), f"Resources.{name}.Properties"):
-            actions = _listed(each.get("Action"))
+        for path, each in _statements(resource.get("Properties"), f"Resources.{name}.Properties"):
+            actions = [str(action) for action in _listed(each.get("Action"))]
             if each.get("Effect") != "Allow":
                 continue
             if "NotAction" in each or "NotResource" in each:
                 yield Problem(path, "allows everything but something", "name what is allowed")
             for action in actions:
-                if "*" in str(action):
+                if "*" in action:
                     yield Problem(f"{path}.Action", f"allows {action}", "name each action")
             if "*" in _listed(each.get("Resource")) and (open_ := [each for each in actions if each not in UNNARROWED]):
-                yield Problem(f"{path}.Resource", f"allows {', '.join(map(str, open_))} on everything", "name the resources")
+                yield Problem(f"{path}.Resource", f"allows {', '.join(open_)} on everything", "name the resources")
 
 
 def _statements(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

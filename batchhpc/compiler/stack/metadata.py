@@ -18,7 +18,8 @@ def metadata(spec: EnvironmentSpec) -> dict[str, Any]:
 
 def environment_data(template: Mapping[str, Any]) -> dict[str, Any] | None:
     """The data of the spec that a template was made of; None if it does not say, or nothing that can be read."""
-    own = template.get("Metadata", {}).get("batchhpc")
+    given = template.get("Metadata")
+    own = given.get("batchhpc") if isinstance(given, Mapping) else None
     text = own.get("environment") if isinstance(own, Mapping) else None
     if not isinstance(text, str):
         return None

@@ -15,10 +15,19 @@ _KINDS: Final = ("interface", "efa", "efa-only")
 _IGNORED: Final = ("DisableApiTermination", "IamInstanceProfile", "InstanceMarketOptions", "InstanceType")
 
 
-def _interfaces(data: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any], int, Any]]:
-    """Index, fields, card and kind of each interface."""
+def _interfaces(data: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any], Any, Any]]:
+    """Index, fields, card and kind of each interface; a card that is no number is none."""
     given = [mapping(each) for each in items(data.get("NetworkInterfaces"))]
-    return [(i, each, each.get("NetworkCardIndex", 0), each.get("InterfaceType", "interface")) for i, each in enumerate(given)]
+    return [
+        (i, each, _index(each.get("NetworkCardIndex", 0)), each.get("InterfaceType", "interface")) for i, each in enumerate(given)
+    ]
+
+
+def _index(value: Any) -> Any:
+    """A number, written as one or as text, which CloudFormation takes alike."""
+    if isinstance(value, str) and value.isdecimal() and len(value) < 5:
+        return int(value)
+    return value if isinstance(value, int) else None
 
 
 @R81.template
@@ -48,11 +57,11 @@ def first_has_an_address(template: Mapping[str, Any]) -> Iterator[Finding]:
     for path, data in launch_templates(template):
         places: dict[tuple[Any, Any], int] = {}
         for i, each, card, kind in _interfaces(data):
-            here, place = f"{path}.NetworkInterfaces[{i}]", (card, each.get("DeviceIndex"))
+            here, place = f"{path}.NetworkInterfaces[{i}]", (card, _index(each.get("DeviceIndex")))
             if kind not in _KINDS:
                 yield Finding(f"{here}.InterfaceType", f"is {kind!r}, not one of {', '.join(_KINDS)}", waivable=False)
             if place[1] is None:
-                yield Finding(here, "has no DeviceIndex", waivable=False)
+                yield Finding(here, "has no DeviceIndex that is a number", waivable=False)
             if place in places:
                 yield Finding(here, f"has card and device index of NetworkInterfaces[{places[place]}], {place}", waivable=False)
             if place == (0, 0) and kind == "efa-only":

@@ -21,7 +21,7 @@ def names_are_resolved(template: Mapping[str, Any]) -> Iterator[Finding]:
     """A VPC that does not resolve names."""
     for path, _, vpc in resources(template, "AWS::EC2::VPC"):
         for name in ("EnableDnsHostnames", "EnableDnsSupport"):
-            if vpc.get(name) not in {True, "true"}:
+            if vpc.get(name) not in (True, "true"):
                 yield Finding(f"{path}.{name}", f"is {vpc.get(name, False)}, so that containers and file systems have no names")
 
 
@@ -61,7 +61,7 @@ def answers_come_back(template: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _is_out(entry: Mapping[str, Any]) -> bool:
-    return entry.get("Egress") in {True, "true"}
+    return entry.get("Egress") in (True, "true")
 
 
 def _lets_in(entry: Mapping[str, Any]) -> bool:
