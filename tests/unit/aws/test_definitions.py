@@ -55,8 +55,9 @@ def test_looking_is_bounded() -> None:
 
 def test_what_same_means() -> None:
     """Empty members and order of named lists do not count; anything said does."""
-    sent = {"environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}], "command": ["a", "b"]}
-    held = {"environment": list(reversed(sent["environment"])), "command": ["a", "b"], "volumes": [], "vcpus": 0}
+    variables = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    sent = {"environment": variables, "command": ["a", "b"]}
+    held = {"environment": variables[::-1], "command": ["a", "b"], "volumes": [], "vcpus": 0}
     assert same(sent, held)
     assert not same(sent, {**held, "command": ["b", "a"]})
     assert not same({"container": sent}, {"container": {**held, "user": "root"}})

@@ -119,7 +119,12 @@ def test_several_compute_environments() -> None:
 
 def test_all_compute_environments_refuse() -> None:
     """If none can run the job, the obstacles of each are errors, all told."""
-    text = broken(lambda fake: (second(fake, kind="SPOT"), environment(fake)["computeResources"].update(maxvCpus=4)))
+
+    def unfit(fake: FakeBatch) -> None:
+        second(fake, kind="SPOT")
+        environment(fake)["computeResources"].update(maxvCpus=4)
+
+    text = broken(unfit)
     assert "compute environment other: is SPOT" in text
     assert f"compute environment {NAME}: has at most 4 vCPUs" in text
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from batchhpc.cli import arguments, run
+from batchhpc.cli.following import status_data
+from batchhpc.cli.inputs import changed as with_changes
 from batchhpc.cli.view import summary
 from batchhpc.errors import InvalidSpec
 from batchhpc.jobs import Attempt, JobState, JobStatus
@@ -14,7 +16,7 @@ from tests.unit.cli.conftest import JOB, Cli
 
 def changed(*words: str) -> JobSpec:
     """The spec of these tests, changed by a command line."""
-    return run.changed(JobSpec.from_yaml(JOB), arguments.parse(["run", "job.yaml", *words]))
+    return with_changes(JobSpec.from_yaml(JOB), arguments.parse(["run", "job.yaml", *words]))
 
 
 def test_nothing_changed() -> None:
@@ -26,7 +28,7 @@ def test_changes() -> None:
     """Each option changes its field, and env is added to."""
     spec = JobSpec.from_yaml(JOB + "env: {A: '1', B: '2'}\n")
     words = "run j --nodes 2 --ranks-per-node 3 --time-limit 5m --attempts 1 --env B=x=y --env C= -- echo --nodes 9 -- --json"
-    spec = run.changed(spec, arguments.parse(words.split()))
+    spec = with_changes(spec, arguments.parse(words.split()))
     assert (spec.nodes, spec.ranks_per_node, str(spec.time_limit), spec.attempts) == (2, 3, "5m", 1)
     assert dict(spec.env) == {"A": "1", "B": "x=y", "C": ""}
     assert spec.command == ("echo", "--nodes", "9", "--", "--json")
@@ -111,12 +113,12 @@ def test_summary_without_attempt() -> None:
 
 def test_status_as_json() -> None:
     """The status that --json prints has the exit codes, and plain JSON types."""
-    data = run.status_data(status(JobState.FAILED, Attempt(3, "", "", 10.0, 12.0)), {})
+    data = status_data(status(JobState.FAILED, Attempt(3, "", "", 10.0, 12.0)), {})
     assert (data["state"], data["exit_code"], data["process_exit_code"]) == ("FAILED", 3, 3)
 
 
 def test_reasons_as_json() -> None:
     """Each attempt in the JSON says why it ended in the agent's words, or nothing where the agent could not speak."""
     ended = status(JobState.FAILED, Attempt(75, "", "", 10.0, 12.0), Attempt(None, "", "", 13.0, 14.0))
-    data = run.status_data(ended, {1: "lost node 1"})
+    data = status_data(ended, {1: "lost node 1"})
     assert [(each["exit_code"], each["why"]) for each in data["attempts"]] == [(75, "lost node 1"), (None, "")]
