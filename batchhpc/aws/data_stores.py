@@ -193,7 +193,9 @@ class Eraser:
                 if code_of(error) == "FileSystemNotFound":
                     return
                 raise
-        self._wait(f"mount targets of {system}", lambda: self._efs_targets(system) == 0)
+        self._wait(f"mount targets of {system}", lambda: not self._efs_targets(system))
+        if self._efs_targets(system) is None:  # somebody else was faster
+            return
         with sdk_errors():
             self.clients.efs.delete_file_system(FileSystemId=system)
         self._wait(f"EFS file system {system}", lambda: self._efs_targets(system) is None)

@@ -115,6 +115,21 @@ def test_an_efs_goes_after_its_mount_targets() -> None:
     assert (stores.efs.systems, stores.efs.targets) == ({"fs-00000002": "risk"}, {"fsmt-00000003": "fs-00000002"})
 
 
+def test_an_efs_that_somebody_else_deletes() -> None:
+    """A file system that goes while its mount targets are waited for is gone, and not waited for any longer."""
+    stores = Stores()
+    stores.efs.systems, stores.efs.targets = {"fs-00000001": "genomics"}, {"fsmt-00000001": "fs-00000001"}
+    aws, pauses = stores.aws(), list[float]()
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        stores.efs.systems.clear()
+
+    Eraser(aws.clients, pause).erase(store("EFS", "fs-00000001"))
+    assert len(pauses) == 1
+    assert "efs.DeleteFileSystem" not in aws.names
+
+
 def test_a_lustre_goes_after_its_repositories() -> None:
     """Data repositories are cut off without touching what is in the bucket, then the file system goes."""
     stores = Stores()
