@@ -69,7 +69,10 @@ def show(args: argparse.Namespace, runner: BatchRunner, job: Job, warnings: Warn
     """Shows a job until it ends; Ctrl-C leaves it alone."""
     with view_of(args) as view:
         view.note(f"job {job.id}")
-        interrupted, reasons = follow(runner.changes(job.id, lines=lines), job, view, lambda: _leave(job, view, args))
+        try:
+            interrupted, reasons = follow(runner.changes(job.id, lines=lines), job, view, lambda: _leave(job, view, args))
+        except KeyboardInterrupt:  # while the first look is still under way
+            interrupted = not _leave(job, view, args)
     if interrupted:
         return EXIT_INTERRUPTED
     status, logs = job.status(), f"batchhpc logs {job.id}{region_option(args)}"

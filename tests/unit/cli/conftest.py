@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from batchhpc.cli.main import main
+from tests.unit.cli.account import Account
 
 JOB = """
 name: kmers
@@ -56,3 +57,9 @@ def job(tmp_path: Path) -> Path:
     path = tmp_path / "job.yaml"
     path.write_text(JOB)
     return path
+
+
+@pytest.fixture
+def account(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """The command line before a small AWS Batch."""
+    return Account(cli, tmp_path, monkeypatch)
