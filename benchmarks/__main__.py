@@ -1,4 +1,4 @@
-"""All benchmarks with few repeats, in under three minutes: ``python -m benchmarks [--json]``."""
+"""All benchmarks with few repeats, in under five minutes: ``python -m benchmarks [--json]``."""
 
 from __future__ import annotations
 
