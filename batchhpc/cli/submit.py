@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 from batchhpc.aws.costs import dollars
 from batchhpc.aws.job_costs import Estimate
@@ -38,12 +40,12 @@ def run(args: argparse.Namespace) -> int:
     if not (args.wait or args.follow):
         told = {"id": job.id, "name": job_spec.name, "queue": environment.queue, "shape": str(compiled_job.shape)}
         if args.json:
-            print(json.dumps({**told, "cost": cost.to_data(), "warnings": [asdict(each) for each in warnings]}, indent=2))
+            print(json.dumps({**told, **_known(cost, warnings)}, indent=2))
         else:
             print(job.id)
             print(how_to_go_on(job.id, args), file=sys.stderr)
         return 0
-    return show(args, runner, job, warnings, lines=args.follow)
+    return show(args, runner, job, lambda: _known(cost, warnings))
 
 
 def _refuse_above(usd: Decimal | None, cost: Estimate) -> None:
@@ -65,22 +67,27 @@ def _refuse_above(usd: Decimal | None, cost: Estimate) -> None:
     raise InvalidSpec([Problem("--max-cost", message, hint)], "batchhpc submit")
 
 
-def show(args: argparse.Namespace, runner: BatchRunner, job: Job, warnings: Warnings, *, lines: bool) -> int:
-    """Shows a job until it ends; Ctrl-C leaves it alone."""
+def show(args: argparse.Namespace, runner: BatchRunner, job: Job, known: Callable[[], dict[str, Any]]) -> int:
+    """Shows a job until it ends; Ctrl-C leaves it alone. With --json then all of it, and what else is known."""
     with view_of(args) as view:
         view.note(f"job {job.id}")
         try:
-            interrupted, reasons = follow(runner.changes(job.id, lines=lines), job, view, lambda: _leave(job, view, args))
+            interrupted, reasons = follow(runner.changes(job.id, lines=args.follow), job, view, lambda: _leave(job, view, args))
         except KeyboardInterrupt:  # while the first look is still under way
             interrupted = not _leave(job, view, args)
     if interrupted:
         return EXIT_INTERRUPTED
     status, logs = job.status(), f"batchhpc logs {job.id}{region_option(args)}"
     if args.json:
-        print(json.dumps({**status_data(status, reasons), "warnings": [asdict(each) for each in warnings], "logs": logs}, indent=2))
+        print(json.dumps({**status_data(status, reasons), **known(), "logs": logs}, indent=2))
     else:
         print(summary(status, logs, reasons))
     return status.process_exit_code
+
+
+def _known(cost: Estimate, warnings: Warnings) -> dict[str, Any]:
+    """For JSON."""
+    return {"cost": cost.to_data(), "warnings": [asdict(each) for each in warnings]}
 
 
 def how_to_go_on(job_id: str, args: argparse.Namespace) -> str:

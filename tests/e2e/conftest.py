@@ -10,6 +10,12 @@ from tests.e2e.emulator import Emulator, running
 from tests.e2e.local_jobs import local_runner
 
 
+@pytest.fixture(autouse=True)
+def price_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prices of an emulator are kept for its test only."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
     with local_runner(tmp_path / "state") as made:

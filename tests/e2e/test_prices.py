@@ -16,8 +16,7 @@ Cli = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def cli(emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
-    """Calls the command line in this process, in a directory with the files it names and a cache of its own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    """Calls the command line in this process, in a directory with the files it names."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "env.json").write_text(json.dumps(SPEC))
     (tmp_path / "spot.json").write_text(json.dumps({**SPEC, "capacity": "spot"}))
