@@ -2,7 +2,8 @@
 
 ``good/NAME.yaml`` is a job and its environment, ``NAME.json`` what it compiles to, with the reason for its shape and its
 warnings. ``broken/NAME.yaml`` is one that breaks rules, ``NAME.txt`` what its author reads. ``environments/good`` and
-``environments/broken`` hold the same for environment specs, their templates and their errors.
+``environments/broken`` hold the same for environment specs, their templates and their errors; ``environments/good/NAME.roles.txt``
+is all that the roles of such a template may do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ruamel.yaml import YAML
 from batchhpc.compiler import CompiledEnvironment, CompiledJob, compile_environment, compile_job
 from batchhpc.errors import InvalidSpec
 from batchhpc.spec import Environment, EnvironmentSpec, JobSpec
+from tests.contract.roles import roles_text
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE / "environments"
@@ -78,6 +80,12 @@ def environment_document(name: str) -> str:
     return json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def environment_roles(name: str) -> str:
+    """What the roles of a good environment may do."""
+    made = compiled_environment(name)
+    return roles_text(made.template, made.plan.spec.region)
+
+
 def environment_error_text(name: str) -> str:
     """What the author of a broken environment reads; for one with warnings only, those."""
     try:
@@ -94,5 +102,6 @@ if __name__ == "__main__":
         (HERE / "broken" / f"{each}.txt").write_text(error_text(each))
     for each in environment_names("good"):
         (ENVIRONMENTS / "good" / f"{each}.json").write_text(environment_document(each))
+        (ENVIRONMENTS / "good" / f"{each}.roles.txt").write_text(environment_roles(each))
     for each in environment_names("broken"):
         (ENVIRONMENTS / "broken" / f"{each}.txt").write_text(environment_error_text(each))
