@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from batchhpc.aws.describe import parent_of
 from batchhpc.cli.deployed import Warnings, runner_of
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if args.follow:
             job = parent_of(args.id)
-            print(f"\njob {job} goes on; batchhpc cancel {job}{region_option(args)} ends it")
+            print(f"\njob {job} goes on; batchhpc cancel {job}{region_option(args)} ends it", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
 

@@ -9,6 +9,7 @@ import sys
 from batchhpc.cli.deployed import Warnings, runner_of
 from batchhpc.cli.following import status_data
 from batchhpc.cli.main import EXIT_INTERRUPTED
+from batchhpc.cli.wording import counted
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.jobs import JobStatus
 from batchhpc.spec import Duration
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
                 if len(ended) < len(wanted):
                     print(f"  {len(ended)} of {len(wanted)} have ended", file=sys.stderr)
     except KeyboardInterrupt:
-        print(f"{len(wanted) - len(ended)} jobs go on; batchhpc cancel ID ends one", file=sys.stderr)
+        print(f"still going on: {counted(len(wanted) - len(ended), 'job')}; batchhpc cancel ID ends one", file=sys.stderr)
         return EXIT_INTERRUPTED
     if args.json:
         print(json.dumps({"jobs": [status_data(ended[each], {}) for each in wanted]}, indent=2))

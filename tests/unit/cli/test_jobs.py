@@ -153,7 +153,7 @@ def test_ctrl_c_on_logs(account: Account) -> None:
     account.then(interrupted)
     said = account("logs", f"{held.id}#1", "--follow", "--region", "eu-west-1")
     assert (said.code, held.status) == (130, "RUNNING")
-    assert said.out.endswith(f"\njob {held.id} goes on; batchhpc cancel {held.id} --region eu-west-1 ends it\n")
+    assert said.err.endswith(f"\njob {held.id} goes on; batchhpc cancel {held.id} --region eu-west-1 ends it\n")
     assert not {"CancelJob", "TerminateJob"} & set(account.aws.fake.calls)
 
 
@@ -207,7 +207,7 @@ def test_ctrl_c_on_wait(account: Account) -> None:
     account.then(interrupted)
     said = account("wait", held.id)
     assert (said.code, held.status) == (130, "SUBMITTED")
-    assert "1 jobs go on" in said.err
+    assert "still going on: 1 job;" in said.err
     assert "batchhpc cancel" in said.err
 
 
