@@ -57,7 +57,7 @@ validators: .venv-validators/stamp ## set up checkov and ministack, so that the 
 
 .venv-validators/stamp: | $(BIN)/python
 	$(BIN)/python -m venv .venv-validators
-	.venv-validators/bin/python -m pip install --quiet --disable-pip-version-check checkov ministack
+	.venv-validators/bin/python -m pip install --quiet --disable-pip-version-check checkov 'ministack>=1.5.33'
 	@touch $@
 
 # What starts the images of containers/ for real. Not everybody is root on Debian: without it those tests are skipped.

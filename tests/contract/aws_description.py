@@ -40,10 +40,10 @@ def complaints_of_walker(documents: Mapping[str, Any]) -> list[str]:
     return [complaint for name in OPERATIONS for complaint in _walk(documents[name], request_shape(name), name)]
 
 
-def complaints_of_shape(value: Any, shape: Any, path: str) -> list[str]:
-    """What both judges say of a request of any service."""
+def complaints_of_shape(value: Any, shape: Any, path: str) -> dict[str, list[str]]:
+    """What each judge says of a request of any service."""
     report = ParamValidator().validate(value, shape)
-    return [*([report.generate_report()] if report.has_errors() else []), *_walk(value, shape, path)]
+    return {"botocore": [report.generate_report()] if report.has_errors() else [], "walker": list(_walk(value, shape, path))}
 
 
 def _walk(value: Any, shape: Any, path: str) -> Iterator[str]:

@@ -96,16 +96,17 @@ def _filled(template: Mapping[str, Any], text: str, region: str) -> str:
     return re.sub(r"\$\{([^}]+)\}", found, text)
 
 
-def complaints_of_services(template: Mapping[str, Any]) -> list[str]:
-    """What the SDK's validator and the walker say of each resource, as the request that would make it."""
-    found = []
+def complaints_of_services(template: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What the SDK's validator and the walker each say of the resources, as the requests that would make them."""
+    found: dict[str, list[str]] = {"botocore": [], "walker": []}
     for name, resource in template["Resources"].items():
         if resource["Type"] in REQUESTS:
             service, operation, extra = REQUESTS[resource["Type"]]
             shape = ServiceModel(Loader().load_service_model(service, "service-2")).operation_model(operation).input_shape
             kept = {_OTHER_NAMES.get(key, key): value for key, value in resource["Properties"].items() if key not in _OTHER_CALLS}
             request = {**extra, **_request(resolved(template, kept), shape)}
-            found += [f"{name}: {text}" for text in complaints_of_shape(request, shape, operation)]
+            for judge, complaints in complaints_of_shape(request, shape, operation).items():
+                found[judge] += [f"{name}: {text}" for text in complaints]
     return found
 
 

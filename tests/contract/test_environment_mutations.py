@@ -1,8 +1,8 @@
-"""The mutation corpus of environments: specs and templates broken in known ways, and who must notice.
+"""The mutation corpus of environments: specs broken in known ways, and who must notice.
 
-The layers are: `spec` (the spec's own model), a rule number, and `waive` (the check of waivers) for specs; for templates the
-layers of `tests.contract.template_layers`, if they are there. Each mutation of ``environment_mutations.yaml`` names the one
-that must reject it. All of this happens before any call of AWS.
+The layers are: `spec` (the spec's own model), a rule number, and `waive` (the check of waivers). Each mutation of
+``environment_mutations.yaml`` names the one that must reject it. All of this happens before any call of AWS. The corpus holds
+templates as well: `tests.contract.test_template_mutations` looks at those.
 """
 
 from __future__ import annotations
