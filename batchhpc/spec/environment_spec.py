@@ -113,9 +113,9 @@ class Access(Model):
     """What jobs may use beside the environment's own bucket and storage."""
 
     read: tuple[str, ...] = ()
-    """Buckets, or prefixes of them, that jobs read: ``s3://1000genomes/release``."""
+    """Buckets, directories or objects of them that jobs read: ``s3://1000genomes/release``."""
     write: tuple[str, ...] = ()
-    """Buckets, or prefixes of them, that jobs read and write."""
+    """Buckets, directories or objects of them that jobs read and write."""
     job_policies: tuple[str, ...] = ()
     """ARNs of further managed policies of the job role."""
     secrets: tuple[str, ...] = ()

@@ -133,10 +133,11 @@ def _buckets(plan: EnvironmentPlan) -> list[Statement]:
     written, read = list(objects), list(objects)
     for given, kinds in ((plan.spec.access.write, (written, read)), (plan.spec.access.read, (read,))):
         for text in given:
-            name, _, prefix = text.removeprefix("s3://").partition("/")
-            for kind in kinds:
-                kind.append(sub(f"arn:{PARTITION}:s3:::{name}/{prefix}*"))
-            only = {"StringLike": {"s3:prefix": [f"{prefix}*"]}} if prefix else None
+            name, _, key = text.removeprefix("s3://").rstrip("/").partition("/")
+            whose = f"arn:{PARTITION}:s3:::{name}"
+            for kind in kinds:  # an object, or what is below it; `batch` must not open `batch-of-others`
+                kind += [sub(f"{whose}/{each}") for each in ((key, f"{key}/*") if key else ("*",))]
+            only = {"StringLike": {"s3:prefix": [key, f"{key}/*"]}} if key else None
             lists.append(statement(["s3:ListBucket"], [sub(f"arn:{PARTITION}:s3:::{name}")], only))
     # Uploads in parts are ended with AbortMultipartUpload when they fail
     return [
