@@ -15,7 +15,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from batchhpc.aws.runner import BatchRunner
+from batchhpc.aws.jobs.runner import BatchRunner
 from batchhpc.jobs import JobState
 from batchhpc.spec import Environment
 from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate

@@ -8,6 +8,6 @@ Never does: delete data or replace what holds them unless told to; submit a job 
 
 from __future__ import annotations
 
-from batchhpc.aws.runner import BatchRunner
+from batchhpc.aws.jobs.runner import BatchRunner
 
 __all__ = ["BatchRunner"]

@@ -33,8 +33,8 @@ def _estimate(args: argparse.Namespace) -> int:
 
 
 def _spent(args: argparse.Namespace) -> int:
-    from batchhpc.aws.describe import parent_of  # noqa: PLC0415 - likewise
-    from batchhpc.aws.runner import BatchRunner  # noqa: PLC0415
+    from batchhpc.aws.jobs.describe import parent_of  # noqa: PLC0415 - likewise
+    from batchhpc.aws.jobs.runner import BatchRunner  # noqa: PLC0415
     from batchhpc.aws.sdk import Clients  # noqa: PLC0415
     from batchhpc.cli.prices import spent_so_far  # noqa: PLC0415
     from batchhpc.spec import Environment  # noqa: PLC0415

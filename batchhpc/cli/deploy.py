@@ -12,12 +12,12 @@ from batchhpc.errors import InvalidSpec
 from batchhpc.spec import EnvironmentSpec
 
 if TYPE_CHECKING:
-    from batchhpc.aws.planning import DeploymentPlan
+    from batchhpc.aws.environments.planning import DeploymentPlan
 
 
 def run(args: argparse.Namespace) -> int:
     """Deploys an environment; 1 if that was declined."""
-    from batchhpc.aws.deploy import Outcome, deploy  # noqa: PLC0415 - only what is needed
+    from batchhpc.aws.environments.deploy import Outcome, deploy  # noqa: PLC0415 - only what is needed
     from batchhpc.aws.sdk import Clients  # noqa: PLC0415 - likewise
     from batchhpc.cli.deployment import ask, check_terminal, plan_data, show_plan, shown_progress  # noqa: PLC0415 - likewise
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from dataclasses import dataclass
 
-from batchhpc.aws.environments import deployed
-from batchhpc.aws.runner import BatchRunner
+from batchhpc.aws.environments.deployed import deployed
+from batchhpc.aws.jobs.runner import BatchRunner
 from batchhpc.aws.sdk import Clients
 from batchhpc.cli.inputs import STDIN, read_data
 from batchhpc.compiler import environment_of

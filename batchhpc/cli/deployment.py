@@ -14,10 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from batchhpc.aws.change_set import Action, Change
-from batchhpc.aws.deploy import Progress
-from batchhpc.aws.events import Event
-from batchhpc.aws.planning import DeploymentPlan, loss_text
+from batchhpc.aws.environments.change_set import Action, Change
+from batchhpc.aws.environments.deploy import Progress
+from batchhpc.aws.environments.events import Event
+from batchhpc.aws.environments.planning import DeploymentPlan, loss_text
 from batchhpc.cli.screen import console
 from batchhpc.cli.wording import counted
 from batchhpc.errors import Refused

@@ -14,12 +14,12 @@ from batchhpc.errors import InvalidSpec, Problem, StackFailed
 from batchhpc.spec import EnvironmentSpec
 
 if TYPE_CHECKING:
-    from batchhpc.aws.destroy import Destruction
+    from batchhpc.aws.environments.destroy import Destruction
 
 
 def run(args: argparse.Namespace) -> int:
     """Destroys an environment; 1 if that was declined."""
-    from batchhpc.aws.destroy import destroy  # noqa: PLC0415 - only what is needed
+    from batchhpc.aws.environments.destroy import destroy  # noqa: PLC0415 - only what is needed
     from batchhpc.aws.sdk import Clients  # noqa: PLC0415 - likewise
     from batchhpc.cli.deployment import ask, check_terminal, shown_progress  # noqa: PLC0415 - likewise
 

@@ -17,7 +17,7 @@ _FEW = 3  # types that a row names
 
 def run(args: argparse.Namespace) -> int:
     """Lists what is deployed in a Region."""
-    from batchhpc.aws.environments import environments  # noqa: PLC0415 - only what is needed
+    from batchhpc.aws.environments.deployed import environments  # noqa: PLC0415 - only what is needed
     from batchhpc.aws.sdk import Clients  # noqa: PLC0415 - likewise
 
     found = environments(Clients(args.region))

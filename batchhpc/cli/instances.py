@@ -85,8 +85,8 @@ def _requirements(args: argparse.Namespace) -> Requirements:
 
 
 def _prices(args: argparse.Namespace) -> Any:
-    from batchhpc.aws.price_cache import cache_file  # noqa: PLC0415 - the AWS SDK is for those who ask for prices
-    from batchhpc.aws.prices import Prices  # noqa: PLC0415
+    from batchhpc.aws.prices.cache import cache_file  # noqa: PLC0415 - the AWS SDK is for those who ask for prices
+    from batchhpc.aws.prices.prices import Prices  # noqa: PLC0415
     from batchhpc.aws.sdk import Clients  # noqa: PLC0415
 
     clients = Clients(args.region, tries=_TRIES)

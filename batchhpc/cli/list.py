@@ -10,7 +10,7 @@ from dataclasses import asdict
 from rich.table import Table
 from rich.text import Text
 
-from batchhpc.aws.listing import list_jobs, our_queues
+from batchhpc.aws.jobs.listing import list_jobs, our_queues
 from batchhpc.aws.sdk import Clients
 from batchhpc.cli.deployed import named_environment
 from batchhpc.cli.screen import console

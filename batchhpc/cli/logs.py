@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from batchhpc.aws.describe import parent_of
+from batchhpc.aws.jobs.describe import parent_of
 from batchhpc.cli.deployed import Warnings, runner_of
 from batchhpc.cli.main import EXIT_INTERRUPTED
 from batchhpc.cli.submit import region_option

@@ -13,7 +13,7 @@ from batchhpc.spec import EnvironmentSpec
 def run(args: argparse.Namespace) -> int:
     """Shows what `deploy` would do."""
     spec = read_spec(EnvironmentSpec, args.environment)
-    from batchhpc.aws.planning import plan, plan_offline  # noqa: PLC0415 - only what is needed
+    from batchhpc.aws.environments.planning import plan, plan_offline  # noqa: PLC0415 - only what is needed
     from batchhpc.aws.sdk import Clients  # noqa: PLC0415 - likewise
     from batchhpc.cli.deployment import plan_data, show_plan  # noqa: PLC0415 - likewise
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchhpc.aws.describe import parent_of
-from batchhpc.aws.job_costs import Estimate, estimate
-from batchhpc.aws.polling import describe
-from batchhpc.aws.price_cache import cache_file
-from batchhpc.aws.prices import Prices
+from batchhpc.aws.jobs.describe import parent_of
+from batchhpc.aws.jobs.polling import describe
+from batchhpc.aws.jobs.spending import Spent, spent, spent_by
+from batchhpc.aws.prices.cache import cache_file
+from batchhpc.aws.prices.job_costs import Estimate, estimate
+from batchhpc.aws.prices.prices import Prices
 from batchhpc.aws.sdk import Clients
-from batchhpc.aws.spending import Spent, spent, spent_by
 from batchhpc.compiler.billing import Item, volume_items
 from batchhpc.compiler.environment import plan_environment
 from batchhpc.compiler.overlay import merged

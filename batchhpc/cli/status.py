@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from batchhpc.aws.waiting import Waiting, explained
+from batchhpc.aws.jobs.waiting import Waiting, explained
 from batchhpc.cli.deployed import Warnings, runner_of
 from batchhpc.cli.following import status_data
 from batchhpc.cli.live import node_table

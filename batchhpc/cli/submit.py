@@ -10,9 +10,9 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from batchhpc.aws.costs import dollars
-from batchhpc.aws.job_costs import Estimate
-from batchhpc.aws.runner import BatchRunner
+from batchhpc.aws.jobs.runner import BatchRunner
+from batchhpc.aws.prices.costs import dollars
+from batchhpc.aws.prices.job_costs import Estimate
 from batchhpc.cli.deployed import Warnings, named_environment
 from batchhpc.cli.following import follow, status_data, view_of
 from batchhpc.cli.inputs import changed, compiled, read_job

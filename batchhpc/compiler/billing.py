@@ -1,7 +1,7 @@
 """What of an environment costs money while no job runs, and what of each node beside its instance; how much, and of which unit.
 
 What is billed is what the template says, overlay included. Prices are none of the compiler's business: each item names the
-product of AWS's Price List that prices it, and ``batchhpc.aws.prices`` asks for it. An item of which nobody could verify the
+product of AWS's Price List that prices it, and ``batchhpc.aws.prices.prices`` asks for it. An item of which nobody could verify the
 product says so, and stays without a price.
 """
 

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from batchhpc.aws.environments import deployed
+from batchhpc.aws.environments.deployed import deployed
 from batchhpc.aws.sdk import Clients
 from batchhpc.cli.main import main
 from batchhpc.errors import EnvironmentNotFound, Unavailable

@@ -13,7 +13,7 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.validate import ParamValidator
 
-from batchhpc.aws.polling import Pace
+from batchhpc.aws.jobs.polling import Pace
 from batchhpc.aws.sdk import Clients
 from tests.unit.aws.fake_batch import FakeBatch, Lost
 from tests.unit.aws.fake_jobs import Refusal

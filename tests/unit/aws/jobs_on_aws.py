@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchhpc.aws.runner import BatchRunner
+from batchhpc.aws.jobs.runner import BatchRunner
 from batchhpc.compiler import CompiledJob, compile_job
 from batchhpc.errors import Problem
 from batchhpc.jobs import Job

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.change_set import (
+from batchhpc.aws.environments.change_set import (
     MOST_TEMPLATE_BYTES,
     Action,
     ChangeSet,

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from batchhpc.aws.costs import Total, dollars, environment_costs
-from batchhpc.aws.price_list import Price
-from batchhpc.aws.prices import Prices, SpotPrice
+from batchhpc.aws.prices.costs import Total, dollars, environment_costs
+from batchhpc.aws.prices.price_list import Price
+from batchhpc.aws.prices.prices import Prices, SpotPrice
 from batchhpc.aws.sdk import Clients
 from batchhpc.compiler.billing import Product
 from batchhpc.compiler.environment import plan_environment

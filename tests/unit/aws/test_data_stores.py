@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchhpc.aws.data_stores import DataStore, Eraser, data_stores, size_text
+from batchhpc.aws.environments.data_stores import DataStore, Eraser, data_stores, size_text
 from batchhpc.errors import StackFailed, Unavailable, WaitTimeout
 from tests.unit.aws.fake_jobs import Refusal
 from tests.unit.aws.fake_stores import Bucket, Stores

@@ -2,7 +2,7 @@
 
 import copy
 
-from batchhpc.aws.definitions import definition_arn, same
+from batchhpc.aws.jobs.definitions import definition_arn, same
 from tests.unit.aws.fake_batch import FakeBatch
 from tests.unit.aws.fake_clients import clients
 from tests.unit.aws.jobs_on_aws import Aws, compiled

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.describe import LOG_GROUP, Stream, drivers, job_status, node_ids, node_of, parent_of, streams
+from batchhpc.aws.jobs.describe import LOG_GROUP, Stream, drivers, job_status, node_ids, node_of, parent_of, streams
 from batchhpc.jobs import JobState
 from tests.unit.aws.fake_clients import check, operations
 from tests.unit.aws.jobs_on_aws import Aws

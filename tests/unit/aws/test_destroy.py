@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.destroy import Destruction, destroy, survey
+from batchhpc.aws.environments.destroy import Destruction, destroy, survey
 from batchhpc.errors import Refused, StackFailed, WaitTimeout
 from tests.unit.aws.fake_aws import Answer, Request
 from tests.unit.aws.fake_batch import ACCOUNT, FakeBatch

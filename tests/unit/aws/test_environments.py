@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.environments import deployed, environments
-from batchhpc.aws.stack import NEVER_MADE, USABLE
+from batchhpc.aws.environments.deployed import deployed, environments
+from batchhpc.aws.environments.stack import NEVER_MADE, USABLE
 from batchhpc.compiler.stack.compile import compile_environment
 from batchhpc.errors import EnvironmentNotFound, Unavailable
 from tests.unit.aws.account import spec

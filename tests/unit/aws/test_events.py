@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.events import Event, Follower, current_operation, event_of, failure_text
+from batchhpc.aws.environments.events import Event, Follower, current_operation, event_of, failure_text
 from batchhpc.errors import StackFailed, Unavailable, WaitTimeout
 from tests.unit.aws.fake_aws import Answer, FakeAws, Request
 from tests.unit.aws.fake_clients import Time

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.job_costs import Estimate, estimate
-from batchhpc.aws.price_list import NOT_LISTED
-from batchhpc.aws.spending import Spent, spent
+from batchhpc.aws.jobs.spending import Spent, spent
+from batchhpc.aws.prices.job_costs import Estimate, estimate
+from batchhpc.aws.prices.price_list import NOT_LISTED
 from batchhpc.compiler import compile_job
 from batchhpc.compiler.billing import Item, Product
 from batchhpc.jobs import Attempt, JobState, JobStatus, NodeStatus

@@ -1,6 +1,6 @@
 """Lists of jobs are newest first and take few calls."""
 
-from batchhpc.aws.listing import our_queues
+from batchhpc.aws.jobs.listing import our_queues
 from batchhpc.jobs import JobState
 from tests.unit.aws.fake_clients import clients
 from tests.unit.aws.jobs_on_aws import Aws

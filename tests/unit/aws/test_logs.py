@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.describe import Stream
-from batchhpc.aws.logs import Cursor, Tail, merged
+from batchhpc.aws.jobs.describe import Stream
+from batchhpc.aws.jobs.logs import Cursor, Tail, merged
 from batchhpc.errors import Unavailable
 from batchhpc.jobs import JobStatus, LogLine
 from tests.unit.aws.fake_batch import FakeBatch

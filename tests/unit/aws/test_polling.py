@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchhpc.aws.polling import LONGEST_WAIT
+from batchhpc.aws.jobs.polling import LONGEST_WAIT
 from batchhpc.errors import JobNotFound, Unavailable, WaitTimeout
 from tests.unit.aws.jobs_on_aws import Aws
 

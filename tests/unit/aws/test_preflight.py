@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.preflight import Preflight, offered, preflight
+from batchhpc.aws.environments.preflight import Preflight, offered, preflight
 from batchhpc.aws.quotas import vcpu_quota
 from batchhpc.errors import Severity
 from tests.unit.aws.account import NETWORK, account, offerings, plan, quotas, subnet

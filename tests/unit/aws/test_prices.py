@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.prices import Prices
+from batchhpc.aws.prices.prices import Prices
 from batchhpc.compiler.billing import Product
 from tests.unit.aws.price_documents import NOW, REGION, StubbedClients, instance, product, spot, steps
 

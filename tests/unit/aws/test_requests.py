@@ -10,10 +10,10 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from batchhpc.aws.definitions import definition_arn
-from batchhpc.aws.ends import end
+from batchhpc.aws.jobs.definitions import definition_arn
+from batchhpc.aws.jobs.ends import end
+from batchhpc.aws.jobs.submission import Submission, send
 from batchhpc.aws.sdk import Clients
-from batchhpc.aws.submission import Submission, send
 from tests.unit.aws.fake_clients import Time
 from tests.unit.aws.jobs_on_aws import ENVIRONMENT, compiled
 

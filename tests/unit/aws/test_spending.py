@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.prices import Prices
-from batchhpc.aws.spending import Spent, spent_by
+from batchhpc.aws.jobs.spending import Spent, spent_by
+from batchhpc.aws.prices.prices import Prices
 from batchhpc.jobs import Attempt, JobState, JobStatus
 from tests.unit.aws.price_documents import NOW, instance, spot
 from tests.unit.aws.priced_clients import PricedClients

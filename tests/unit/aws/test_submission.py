@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchhpc.aws.runner import BatchRunner
+from batchhpc.aws.jobs.runner import BatchRunner
 from batchhpc.errors import InvalidSpec, Unavailable
 from batchhpc.spec import Capacity
 from tests.unit.aws.jobs_on_aws import ENVIRONMENT, Aws, compiled

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.change_set import mark_of
-from batchhpc.aws.planning import deployable, prepare
-from batchhpc.aws.subnets import subnet_problems, zone_name_of, zone_of
+from batchhpc.aws.environments.change_set import mark_of
+from batchhpc.aws.environments.planning import deployable, prepare
+from batchhpc.aws.environments.subnets import subnet_problems, zone_name_of, zone_of
 from batchhpc.errors import Problem, Severity, Unavailable
 from tests.unit.aws.account import INTERNET, NAT, NETWORK, SUBNET, VPC, account, dns, route_table, spec, subnet
 from tests.unit.aws.fake_aws import Answer, FakeAws

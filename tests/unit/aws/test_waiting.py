@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batchhpc.aws.waiting import REASONS, Waiting, explained
+from batchhpc.aws.jobs.waiting import REASONS, Waiting, explained
 from tests.unit.aws.fake_jobs import FakeJob
 from tests.unit.aws.jobs_on_aws import Aws
 

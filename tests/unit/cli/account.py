@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchhpc.aws.prices import Prices
-from batchhpc.aws.runner import BatchRunner
+from batchhpc.aws.jobs.runner import BatchRunner
+from batchhpc.aws.prices.prices import Prices
 from batchhpc.aws.sdk import Clients
 from batchhpc.cli import deployed, prices, submit
 from batchhpc.cli import list as list_verb

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from batchhpc.aws.change_set import Action, Change
-from batchhpc.aws.events import Event
+from batchhpc.aws.environments.change_set import Action, Change
+from batchhpc.aws.environments.events import Event
 from batchhpc.cli.deployment import _Resources, ask, change_table, check_terminal, show_plan, shown_progress
 from batchhpc.errors import Refused
 
@@ -128,7 +128,7 @@ def test_changes_as_a_table() -> None:
 
 def test_a_loss_is_shouted(capsys: pytest.CaptureFixture[str]) -> None:
     """A plan that loses data says so, names the store, and whether it is deleted or only taken out."""
-    from batchhpc.aws.planning import DeploymentPlan
+    from batchhpc.aws.environments.planning import DeploymentPlan
 
     changes = (
         Change(Action.REMOVE, "Bucket", "AWS::S3::Bucket", "genomics-1", keeps=True),

@@ -9,10 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from batchhpc.aws.price_cache import PriceCache
-from batchhpc.aws.price_list import LINUX, Price, ask, attributes_of, is_usage, price_of
+from batchhpc.aws.prices.cache import PriceCache
+from batchhpc.aws.prices.price_list import LINUX, Price, ask, attributes_of, is_usage, price_of
+from batchhpc.aws.prices.spot_prices import history, means, newest
 from batchhpc.aws.sdk import sdk_errors
-from batchhpc.aws.spot_prices import history, means, newest
 from batchhpc.compiler.billing import Product
 from batchhpc.errors import Unavailable
 

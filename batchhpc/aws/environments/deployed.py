@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchhpc.aws.stack import USABLE, Stack, find_stack, our_stacks, template_of
+from batchhpc.aws.environments.stack import USABLE, Stack, find_stack, our_stacks, template_of
 from batchhpc.compiler.environment import environment_of, stack_name
 from batchhpc.compiler.stack.metadata import environment_data
 from batchhpc.errors import EnvironmentNotFound, InvalidSpec, Unavailable

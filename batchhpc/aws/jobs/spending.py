@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from batchhpc.aws.costs import dollars
-from batchhpc.aws.describe import Detail
-from batchhpc.aws.environments import deployed
-from batchhpc.aws.job_costs import HOUR, LEAST
-from batchhpc.aws.prices import Prices
+from batchhpc.aws.environments.deployed import deployed
+from batchhpc.aws.jobs.describe import Detail
+from batchhpc.aws.prices.costs import dollars
+from batchhpc.aws.prices.job_costs import HOUR, LEAST
+from batchhpc.aws.prices.prices import Prices
 from batchhpc.compiler.environment import STACK_PREFIX, plan_environment
 from batchhpc.errors import EnvironmentNotFound, Unavailable
 from batchhpc.jobs import JobStatus

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from batchhpc.aws.describe import Stream
+from batchhpc.aws.jobs.describe import Stream
 from batchhpc.aws.refusals import code_of
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import Unavailable

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from batchhpc.aws.change_set import forget_plan
-from batchhpc.aws.events import Event, Follower, current_operation
-from batchhpc.aws.planning import Deployable, DeploymentPlan, deployable, loss_text, prepare
+from batchhpc.aws.environments.change_set import forget_plan
+from batchhpc.aws.environments.events import Event, Follower, current_operation
+from batchhpc.aws.environments.planning import Deployable, DeploymentPlan, deployable, loss_text, prepare
+from batchhpc.aws.environments.stack import NEVER_MADE, Stack, find_stack
 from batchhpc.aws.refusals import code_of, is_lost
 from batchhpc.aws.sdk import sdk_errors
-from batchhpc.aws.stack import NEVER_MADE, Stack, find_stack
 from batchhpc.errors import Refused, Unavailable
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from batchhpc.aws.describe import job_summary
+from batchhpc.aws.jobs.describe import job_summary
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.compiler.environment import STACK_PREFIX
 from batchhpc.jobs import JobState, JobSummary

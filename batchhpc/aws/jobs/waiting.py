@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from batchhpc.aws.describe import Detail, seconds
-from batchhpc.aws.job_preflight import need_of
-from batchhpc.aws.live_queue import LiveQueue, live_queue, obstacles
-from batchhpc.aws.polling import describe
+from batchhpc.aws.jobs.describe import Detail, seconds
+from batchhpc.aws.jobs.live_queue import LiveQueue, live_queue, obstacles
+from batchhpc.aws.jobs.polling import describe
+from batchhpc.aws.jobs.preflight import need_of
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import Problem, Severity, Unavailable
 from batchhpc.jobs import JobState

@@ -11,9 +11,9 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from batchhpc.aws.environments.stack import Stack, find_stack
 from batchhpc.aws.refusals import code_of
 from batchhpc.aws.sdk import sdk_errors
-from batchhpc.aws.stack import Stack, find_stack
 from batchhpc.errors import InvalidSpec, Problem, StackFailed, WaitTimeout
 
 if TYPE_CHECKING:

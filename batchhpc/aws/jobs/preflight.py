@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from batchhpc.aws.live_queue import LiveQueue, Need, live_queue, obstacles
+from batchhpc.aws.jobs.live_queue import LiveQueue, Need, live_queue, obstacles
 from batchhpc.aws.quotas import vcpu_quota
 from batchhpc.compiler import CompiledJob
 from batchhpc.compiler.instances import instance_type

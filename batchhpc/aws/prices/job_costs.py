@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from batchhpc.aws.costs import dollars, priced, total
-from batchhpc.aws.price_list import NOT_LISTED
-from batchhpc.aws.prices import NO_SPOT, Prices
+from batchhpc.aws.prices.costs import dollars, priced, total
+from batchhpc.aws.prices.price_list import NOT_LISTED
+from batchhpc.aws.prices.prices import NO_SPOT, Prices
 from batchhpc.compiler import CompiledJob
 from batchhpc.compiler.billing import Item
 from batchhpc.compiler.facts import Facts

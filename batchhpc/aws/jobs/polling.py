@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from batchhpc.aws.describe import Detail, job_status
+from batchhpc.aws.jobs.describe import Detail, job_status
 from batchhpc.aws.refusals import is_lost
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import JobNotFound, Unavailable, WaitTimeout

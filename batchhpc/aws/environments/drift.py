@@ -11,8 +11,8 @@ from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import StackFailed, WaitTimeout
 
 if TYPE_CHECKING:
+    from batchhpc.aws.environments.stack import Stack
     from batchhpc.aws.sdk import Clients
-    from batchhpc.aws.stack import Stack
 
 _WITHIN, _POLL = 600.0, 2.0  # seconds
 

@@ -7,17 +7,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Self
 
-from batchhpc.aws.definitions import definition_arn
-from batchhpc.aws.describe import Detail, Stream, drivers, job_status, node_ids, streams
-from batchhpc.aws.ends import end
-from batchhpc.aws.environments import deployed
-from batchhpc.aws.job_preflight import job_problems
-from batchhpc.aws.listing import list_jobs
-from batchhpc.aws.logs import Tail, merged
-from batchhpc.aws.polling import LONGEST_WAIT, Pace, Pauses, as_ended, describe, passing
+from batchhpc.aws.environments.deployed import deployed
+from batchhpc.aws.jobs.definitions import definition_arn
+from batchhpc.aws.jobs.describe import Detail, Stream, drivers, job_status, node_ids, streams
+from batchhpc.aws.jobs.ends import end
+from batchhpc.aws.jobs.listing import list_jobs
+from batchhpc.aws.jobs.logs import Tail, merged
+from batchhpc.aws.jobs.polling import LONGEST_WAIT, Pace, Pauses, as_ended, describe, passing
+from batchhpc.aws.jobs.preflight import job_problems
+from batchhpc.aws.jobs.submission import Submission, send
+from batchhpc.aws.jobs.waiting import Waiting, why_waiting
 from batchhpc.aws.sdk import Clients
-from batchhpc.aws.submission import Submission, send
-from batchhpc.aws.waiting import Waiting, why_waiting
 from batchhpc.compiler import CompiledJob, check_documents
 from batchhpc.errors import InvalidSpec, JobNotFound, Problem, Severity, Unavailable, WaitTimeout
 from batchhpc.jobs import Job, JobState, JobStatus, JobSummary, LogLine

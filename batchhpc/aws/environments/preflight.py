@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from batchhpc.aws.environments.subnets import subnet_problems, zone_of
 from batchhpc.aws.quotas import vcpu_quota
 from batchhpc.aws.refusals import code_of
 from batchhpc.aws.sdk import sdk_errors
-from batchhpc.aws.subnets import subnet_problems, zone_of
 from batchhpc.compiler.stack.zone import zone_id
 from batchhpc.errors import Problem, Severity, Unavailable
 from batchhpc.spec import Capacity

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from batchhpc.aws.data_stores import DataStore, Eraser, data_stores
-from batchhpc.aws.deploy import Progress, remove
-from batchhpc.aws.events import Follower, current_operation
-from batchhpc.aws.listing import list_jobs
+from batchhpc.aws.environments.data_stores import DataStore, Eraser, data_stores
+from batchhpc.aws.environments.deploy import Progress, remove
+from batchhpc.aws.environments.events import Follower, current_operation
+from batchhpc.aws.environments.stack import Stack, find_stack
+from batchhpc.aws.jobs.listing import list_jobs
 from batchhpc.aws.sdk import sdk_errors
-from batchhpc.aws.stack import Stack, find_stack
 from batchhpc.compiler.environment import ENVIRONMENT_TAG, stack_name
 from batchhpc.errors import Refused, WaitTimeout
 from batchhpc.jobs import JobState

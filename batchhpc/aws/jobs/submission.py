@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from batchhpc.aws.polling import Pace, Pauses, chunks, describe
+from batchhpc.aws.jobs.polling import Pace, Pauses, chunks, describe
 from batchhpc.aws.refusals import THROTTLED, code_of, is_lost
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import Problem, Severity, Unavailable

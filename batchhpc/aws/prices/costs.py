@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from batchhpc.aws.price_cache import cache_file
-from batchhpc.aws.prices import Prices
+from batchhpc.aws.prices.cache import cache_file
+from batchhpc.aws.prices.prices import Prices
 from batchhpc.compiler.billing import HOURS_A_MONTH, Item, idle_items, paid_by_use, volume_items
 from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.overlay import merged

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from batchhpc.aws.change_set import (
+from batchhpc.aws.environments.change_set import (
     DATA_STORES,
     Action,
     Change,
@@ -18,13 +18,13 @@ from batchhpc.aws.change_set import (
     make_change_set,
     mark_of,
 )
-from batchhpc.aws.costs import EnvironmentCosts, environment_costs
-from batchhpc.aws.drift import Drifted, drift_of
-from batchhpc.aws.preflight import preflight
-from batchhpc.aws.prices import Prices
+from batchhpc.aws.environments.drift import Drifted, drift_of
+from batchhpc.aws.environments.preflight import preflight
+from batchhpc.aws.environments.stack import NEVER_MADE, Stack, find_stack
+from batchhpc.aws.environments.subnets import zone_name_of, zone_of
+from batchhpc.aws.prices.costs import EnvironmentCosts, environment_costs
+from batchhpc.aws.prices.prices import Prices
 from batchhpc.aws.sdk import Clients
-from batchhpc.aws.stack import NEVER_MADE, Stack, find_stack
-from batchhpc.aws.subnets import zone_name_of, zone_of
 from batchhpc.compiler.environment import ENVIRONMENT_TAG
 from batchhpc.compiler.stack.compile import CompiledEnvironment, compile_environment
 from batchhpc.compiler.stack.zone import ZONE_NAME_PARAMETER, ZONE_PARAMETER

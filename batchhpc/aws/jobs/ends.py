@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from batchhpc.aws.polling import describe
+from batchhpc.aws.jobs.polling import describe
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import InvalidSpec, JobNotFound, Problem
 from batchhpc.jobs import JobState
