@@ -15,6 +15,7 @@ from batchhpc.spec.model import FrozenJson, FrozenMap, Model
 from batchhpc.spec.network import Network
 from batchhpc.spec.quantities import Duration, Memory
 from batchhpc.spec.storage import Bucket, EbsType, Storage
+from batchhpc.spec.waivers import waiver_problems
 
 _BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
 
@@ -253,12 +254,7 @@ class EnvironmentSpec(Document):
                 found.append(Problem(f"instance_types[{i}]", f"is {text!r}, which names no instance types", hint))
         found += self._elsewhere()
         found += self._storage_problems()
-        for rule, reason in self.waive.items():
-            if not re.fullmatch(r"R\d{1,3}", rule):
-                found.append(Problem(f"waive.{rule}", "is not a rule number", 'write it as in the message: {R69: "why"}'))
-            elif not reason.strip():
-                found.append(Problem(f"waive.{rule}", "has no reason", "say why the rule does not hold for you"))
-        return found
+        return [*found, *waiver_problems(self.waive)]
 
     def _elsewhere(self) -> list[Problem]:
         """What is of another Region, and a reservation that Spot instances cannot use."""

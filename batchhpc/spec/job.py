@@ -14,6 +14,7 @@ from batchhpc.spec.document import Document
 from batchhpc.spec.model import FrozenJson, FrozenMap, Model, Text
 from batchhpc.spec.mounts import Mount
 from batchhpc.spec.quantities import Duration, Memory
+from batchhpc.spec.waivers import waiver_problems
 from batchhpc.spec.wording import shown
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -207,9 +208,4 @@ class JobSpec(Document):
         for path, names in groups:
             twice = sorted(set(names) & set(self.secrets))
             found += [Problem(f"{path}.{name}", "is also in secrets", "a variable has one value") for name in twice]
-        for rule, reason in self.waive.items():
-            if not re.fullmatch(r"R\d{1,3}", rule):
-                found.append(Problem(f"waive.{rule}", "is not a rule number", 'write it as in the message: {R11: "why"}'))
-            elif not reason.strip():
-                found.append(Problem(f"waive.{rule}", "has no reason", "say why the rule does not hold for you"))
-        return found
+        return [*found, *waiver_problems(self.waive)]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from batchhpc.cli.main import main
 from batchhpc.local import LocalRunner
-from tests.e2e.emulator import Emulator, running
+from tests.e2e.emulator import Cli, Emulator, running
 from tests.e2e.local_jobs import local_runner
 
 
@@ -37,3 +38,16 @@ def emulator(emulator_process: Emulator, monkeypatch: pytest.MonkeyPatch) -> Ite
         monkeypatch.setenv(name, value)
     yield emulator_process
     emulator_process.release()
+
+
+@pytest.fixture
+def cli(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Calls the command line in this process, with the emulator for AWS; gives exit code, output and errors."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

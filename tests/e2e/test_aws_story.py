@@ -4,34 +4,18 @@ The environment is the emulator's; the job lives in the small AWS Batch, since m
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batchhpc.cli.main import main
 from tests.e2e.batch_server import served
-from tests.e2e.emulator import REGION, Emulator
+from tests.e2e.emulator import REGION, Cli
 from tests.e2e.emulator.account import existing_network, left_of
 from tests.unit.aws.fake_batch import FakeBatch
 
 SPEC = {"name": "story", "region": REGION, "instance_types": ["c7i.8xlarge"], "max_nodes": 4, "fabric": "ena"}
 JOB = {"name": "kmers", "image": "example/kmers:1", "command": ["kmers"], "nodes": 2, "memory_per_node": "8 GiB"}
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Calls the command line in this process."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.mark.parametrize("network", ["fresh", "existing"])

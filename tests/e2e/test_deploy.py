@@ -19,13 +19,12 @@ from batchhpc.aws.environments.deployed import deployed
 from batchhpc.aws.sdk import Clients
 from batchhpc.cli.main import main
 from batchhpc.errors import EnvironmentNotFound, Unavailable
-from tests.e2e.emulator import REGION, ROOT, Emulator
+from tests.e2e.emulator import REGION, ROOT, Cli, Emulator
 from tests.e2e.emulator.account import existing_network, left_of
 
 SPEC = {"name": "genomics", "region": REGION, "instance_types": ["c7i.8xlarge"], "max_nodes": 4}
 SOON = 30  # seconds
 Said = tuple[int, str, str]
-Cli = Callable[..., Said]
 
 
 @pytest.fixture
@@ -38,19 +37,6 @@ def spec(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-@pytest.fixture
-def cli(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Calls the command line in this process."""
-
-    def call(*words: object) -> Said:
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -1,34 +1,23 @@
 """Prices over the wire: moto's Spot history and offerings, and a price list that has nothing; AWS's own are not judged here."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from batchhpc.cli.main import main
-from tests.e2e.emulator import REGION, Emulator
+from tests.e2e.emulator import REGION, Cli, Emulator
 
 SPEC = {"name": "genomics", "region": REGION, "instance_types": ["c7i.8xlarge"], "max_nodes": 4}
 JOB = {"name": "j", "image": "i", "command": ["x"], "nodes": 2, "memory_per_node": "8 GiB", "time_limit": "1h", "attempts": 1}
-Cli = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def cli(emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
-    """Calls the command line in this process, in a directory with the files it names."""
+@pytest.fixture(autouse=True)
+def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A directory with the files that the command line names."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "env.json").write_text(json.dumps(SPEC))
     (tmp_path / "spot.json").write_text(json.dumps({**SPEC, "capacity": "spot"}))
     (tmp_path / "job.json").write_text(json.dumps(JOB))
-
-    def call(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def test_instances_with_spot_prices_and_no_list_prices(cli: Cli, emulator: Emulator):

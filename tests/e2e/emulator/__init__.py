@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[3]
 REGION = "eu-west-1"
 ENDED_WITHIN = 10  # seconds
+Cli = Callable[..., tuple[int, str, str]]
 
 
 @dataclass(frozen=True)
