@@ -1,4 +1,7 @@
-"""The emulator's CloudFormation: change sets, stacks, events, drift; answers serialised by AWS's own description."""
+"""The emulator's CloudFormation: change sets, stacks, events, drift; answers serialised by AWS's own description.
+
+Over 400 lines, since it is one service's API: an action a method, and nothing of them is of use elsewhere.
+"""
 
 from __future__ import annotations
 
