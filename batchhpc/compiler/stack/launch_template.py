@@ -9,6 +9,7 @@ from batchhpc.compiler.stack.interfaces import interfaces
 from batchhpc.compiler.stack.mounting import data_device
 from batchhpc.compiler.stack.resource import Resources, gib, tags
 from batchhpc.compiler.stack.user_data import user_data
+from batchhpc.spec import Capacity
 from batchhpc.spec.environment_spec import RootVolume
 from batchhpc.spec.storage import Ebs
 
@@ -24,8 +25,13 @@ def launch_template(plan: EnvironmentPlan) -> Resources:
     spec = plan.spec
     data: dict[str, Any] = {
         "BlockDeviceMappings": _volumes(plan),
-        # Tokens only. Two hops, so that containers reach it as well: the agent asks it whether Spot takes the instance (R70).
-        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"},
+        # Tokens only. One hop keeps the node's own credentials from containers. On Spot there must be two: the agent asks from
+        # its container whether the instance is being taken (R70).
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 2 if spec.capacity is Capacity.SPOT else 1,
+            "HttpEndpoint": "enabled",
+        },
         "TagSpecifications": [
             {"ResourceType": kind, "Tags": tags(plan, what)} for kind, what in (("instance", "node"), ("volume", "node"))
         ],

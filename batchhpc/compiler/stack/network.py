@@ -29,6 +29,12 @@ ENDPOINTS: Final = {
 }
 
 
+def endpoints(plan: EnvironmentPlan) -> list[str]:
+    """The interface endpoints that an environment needs; parameters that jobs take as secrets are one more (R17)."""
+    parameters = any(text.split(":")[2] == "ssm" for text in plan.spec.access.secrets)
+    return [*ENDPOINTS, *(["ssm"] if parameters else [])]
+
+
 def vpc_id(plan: EnvironmentPlan) -> Any:
     """The VPC, new or not."""
     return plan.spec.network.vpc or ref(VPC)
@@ -69,7 +75,10 @@ def ways_out(plan: EnvironmentPlan) -> list[str]:
         return []
     made = ["NodeRoutesOfSubnet", "NodeAclOfSubnet", "S3Endpoint"]
     nat = plan.spec.network.outbound is Outbound.NAT
-    return [*made, *(["NodeDefaultRoute", "PublicRoutesOfSubnet", "PublicDefaultRoute"] if nat else map(_endpoint_name, ENDPOINTS))]
+    return [
+        *made,
+        *(["NodeDefaultRoute", "PublicRoutesOfSubnet", "PublicDefaultRoute"] if nat else map(_endpoint_name, endpoints(plan))),
+    ]
 
 
 def _vpc(plan: EnvironmentPlan) -> Resources:
@@ -189,7 +198,7 @@ def _endpoints(plan: EnvironmentPlan) -> Resources:
             },
         }
     }
-    for service in ENDPOINTS:
+    for service in endpoints(plan):
         made[_endpoint_name(service)] = {
             "Type": "AWS::EC2::VPCEndpoint",
             "Properties": {

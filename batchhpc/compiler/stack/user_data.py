@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.stack.mounting import script
 from batchhpc.compiler.stack.resource import Value
+from batchhpc.spec import Capacity
 
 _BOUNDARY = "==batchhpc=="
 
@@ -27,6 +28,8 @@ def settings(plan: EnvironmentPlan) -> str:
         "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true",  # no new tasks on an instance that is being taken (R70)
         "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true",  # the execution role writes logs, so the instance need not
     ]
+    if plan.spec.capacity is Capacity.ON_DEMAND:  # jobs of several nodes (R28) must not take the node's own credentials
+        lines.append("ECS_AWSVPC_BLOCK_IMDS=true")
     # ECS_IMAGE_PULL_BEHAVIOR stays as it is: layers are cached anyway, and with prefer-cached a tag that was pushed again would
     # mean one image on nodes that are warm and another on those that are not
     return "#!/bin/sh\ncat >>/etc/ecs/ecs.config <<'END'\n" + "".join(f"{line}\n" for line in lines) + "END\n"

@@ -16,7 +16,7 @@ HPC_ZONES: Final[dict[str, tuple[str, ...]]] = {
     "hpc6id": ("eun1-az2", "euw3-az1", "use2-az2"),
     "hpc7a": ("eun1-az2", "euw1-az1", "euw3-az1", "use2-az2"),
     "hpc7g": ("apne1-az4", "euw1-az1", "use1-az6"),
-    "hpc8a": ("apne1-az2", "eun1-az2", "use2-az2"),
+    "hpc8a": ("apne1-az4", "eun1-az2", "use2-az2"),
 }
 _DIRECTIONS: Final = {
     "central": "c", "east": "e", "north": "n", "northeast": "ne", "northwest": "nw", "south": "s", "southeast": "se",

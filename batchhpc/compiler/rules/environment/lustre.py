@@ -11,6 +11,7 @@ from batchhpc.compiler.rules.environment.types import family, named
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.errors import Severity
 from batchhpc.spec import Memory
+from batchhpc.spec.network import Outbound
 from batchhpc.spec.storage import Lustre, LustreDeployment, LustreStorage
 
 R103 = Rule("R103", "FSx for Lustre: capacity and throughput in the steps of deployment and storage type.")
@@ -189,6 +190,9 @@ def _efa(path: str, lustre: Lustre, plan: EnvironmentPlan) -> Iterator[Finding]:
         message = f"is true, but needs Nitro 4 or later, which {named(older)} may not be"
         yield Finding(path, message, "later types, or try it first", Severity.WARNING)
     network = plan.spec.network
+    if network.is_new and network.outbound is Outbound.ENDPOINTS:
+        message = "is true, but nodes fetch the set-up of Lustre's EFA from AWS's documentation site, and outbound is endpoints"
+        yield Finding(path, message, "network: {outbound: nat}")
     cidr = network.cidr if network.is_new else network.vpc_cidr
     if cidr is None:
         message = f"is true, so file system and nodes must be in one /16, but the addresses of {network.vpc} are not said"
