@@ -14,8 +14,7 @@ from batchhpc.aws.prices.prices import Prices
 from batchhpc.aws.sdk import Clients
 from batchhpc.compiler.billing import Item, volume_items
 from batchhpc.compiler.environment import plan_environment
-from batchhpc.compiler.overlay import merged
-from batchhpc.compiler.stack.template import template
+from batchhpc.compiler.stack.template import overlaid_template
 from batchhpc.errors import BatchHpcError
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def estimated(job: CompiledJob, named: Named, clients: Clients) -> Estimate:
 
 def volumes_of(spec: EnvironmentSpec | None) -> list[Item]:
     """The EBS volumes of each node; none if nobody described them."""
-    return [] if spec is None else volume_items(merged(template(plan_environment(spec)), spec.overlay))
+    return [] if spec is None else volume_items(overlaid_template(plan_environment(spec)))
 
 
 def spent_so_far(status: JobStatus, clients: Clients) -> Spent:

@@ -62,6 +62,11 @@ class InstanceType:
     bare_metal: bool
 
     @property
+    def family(self) -> str:
+        """``c7i`` of ``c7i.8xlarge``."""
+        return self.name.partition(".")[0]
+
+    @property
     def slots(self) -> int:
         """Network interfaces that fit on all cards together."""
         return sum(self.card_slots)
@@ -211,4 +216,4 @@ def search(name: str, wanted: Requirements) -> list[InstanceType]:
     """Types of that name, family or pattern that have all that is required, smallest first within each family."""
     form = pattern(name)
     found = [kind for kind in catalogue() if fnmatchcase(kind.name, form) and meets(kind, wanted)]
-    return sorted(found, key=lambda kind: (kind.name.partition(".")[0], kind.vcpus, kind.memory_mib, kind.name))
+    return sorted(found, key=lambda kind: (kind.family, kind.vcpus, kind.memory_mib, kind.name))

@@ -11,8 +11,7 @@ from batchhpc.aws.prices.cache import cache_file
 from batchhpc.aws.prices.prices import Prices
 from batchhpc.compiler.billing import HOURS_A_MONTH, Item, idle_items, paid_by_use, volume_items
 from batchhpc.compiler.environment import EnvironmentPlan
-from batchhpc.compiler.overlay import merged
-from batchhpc.compiler.stack.template import template
+from batchhpc.compiler.stack.template import overlaid_template
 from batchhpc.spec import Capacity
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def environment_costs(plan: EnvironmentPlan, clients: Clients, prices: Prices | 
         prices: where prices come from; AWS, and the cache of the user's, if left out.
     """
     prices = prices or Prices(clients, cache_file(plan.spec.region))
-    made = merged(template(plan), plan.spec.overlay)
+    made = overlaid_template(plan)
     instances = _instances(plan, prices)
     idle, volumes = priced(idle_items(made), prices), priced(volume_items(made), prices)
     if plan.spec.min_nodes:

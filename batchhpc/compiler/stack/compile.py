@@ -8,8 +8,7 @@ from typing import Any
 from batchhpc.compiler.check import check_environment
 from batchhpc.compiler.documents import canonical_json
 from batchhpc.compiler.environment import EnvironmentPlan, plan_environment
-from batchhpc.compiler.overlay import merged
-from batchhpc.compiler.stack.template import template
+from batchhpc.compiler.stack.template import overlaid_template
 from batchhpc.errors import InvalidSpec, Problem, Severity
 from batchhpc.spec import EnvironmentSpec
 
@@ -40,7 +39,7 @@ def compile_environment(spec: EnvironmentSpec) -> CompiledEnvironment:
     """
     plan = plan_environment(spec)
     _raise_errors(check_environment(plan))  # before a template is made of what cannot be
-    made = merged(template(plan), spec.overlay)
+    made = overlaid_template(plan)
     problems = check_environment(plan, made)
     _raise_errors(problems)
     return CompiledEnvironment(plan, made, tuple(problems))

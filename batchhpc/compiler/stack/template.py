@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchhpc.compiler.environment import EnvironmentPlan
+from batchhpc.compiler.overlay import merged
 from batchhpc.compiler.stack.access import access
 from batchhpc.compiler.stack.bucket import bucket
 from batchhpc.compiler.stack.budget import budget
@@ -19,6 +20,11 @@ from batchhpc.compiler.stack.outputs import outputs
 from batchhpc.compiler.stack.resource import Resources
 from batchhpc.compiler.stack.security_group import security_group
 from batchhpc.compiler.stack.zone import parameters
+
+
+def overlaid_template(plan: EnvironmentPlan) -> dict[str, Any]:
+    """The template as it is deployed: with the spec's overlay merged last."""
+    return merged(template(plan), plan.spec.overlay)
 
 
 def template(plan: EnvironmentPlan) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def zone_prefix(region: str) -> str:
 
 def hpc_zones(plan: EnvironmentPlan) -> tuple[str, ...] | None:
     """Zones of the Region that offer all types made for HPC (R94); None if there is none of those types."""
-    families = {kind.name.partition(".")[0] for kind in plan.types} & set(HPC_ZONES)
+    families = {kind.family for kind in plan.types} & set(HPC_ZONES)
     if not families:
         return None
     prefix = f"{zone_prefix(plan.spec.region)}-"

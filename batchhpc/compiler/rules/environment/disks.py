@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from batchhpc.compiler.environment import EnvironmentPlan
-from batchhpc.compiler.rules.environment.types import family, named
+from batchhpc.compiler.rules.environment.types import named
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.spec import Memory
 from batchhpc.spec.environment_spec import RootVolume
@@ -105,7 +105,7 @@ def _proportions(path: str, kind: EbsType, size: Memory, iops: int, plan: Enviro
     if iops > max(per * gib, _BASELINE if kind is EbsType.GP3 else 0):
         message = f"is {iops:,}, but {kind} has at most {per:,} per GiB, {per * gib:,} with {size}"
         yield Finding(path, message, f"size: {-(-iops // per)} GiB")
-    old = [each for each in plan.types if family(each) in _XEN]
+    old = [each for each in plan.types if each.family in _XEN]
     if iops > _MOST_ON_XEN and old:
         message = f"is {iops:,}, but {named(old)} are no Nitro instances, which have at most {_MOST_ON_XEN:,}"
         yield Finding(path, message, "later types")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from batchhpc.compiler.environment import EnvironmentPlan
 from batchhpc.compiler.instances import InstanceType
-from batchhpc.compiler.rules.environment.types import family, named
+from batchhpc.compiler.rules.environment.types import named
 from batchhpc.compiler.rules.fabric import R32, R87
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.errors import Severity
@@ -95,7 +95,7 @@ def slot_for_the_container(plan: EnvironmentPlan) -> Iterator[Finding]:
 
 @R86.environment
 def alike_over_efa(plan: EnvironmentPlan) -> Iterator[Finding]:
-    families = list(dict.fromkeys(family(kind) for kind in plan.types))
+    families = list(dict.fromkeys(kind.family for kind in plan.types))
     lonely = [each for each in families if each in _ALONE]
     if plan.efa and lonely and len(families) > 1:
         message = f"has {lonely[0]}, whose EFA reaches its own kind only, beside {', '.join(set_apart(families, lonely[0]))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from batchhpc.compiler.environment import EnvironmentPlan
-from batchhpc.compiler.rules.environment.types import family, named
+from batchhpc.compiler.rules.environment.types import named
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.errors import Severity
 from batchhpc.spec.environment_spec import ImageType
@@ -36,10 +36,10 @@ def image_for_types(plan: EnvironmentPlan) -> Iterator[Finding]:
     if not plan.image_type:
         return
     path = "instance_types" if plan.spec.image_type is ImageType.AUTO else "image_type"
-    first = [kind for kind in plan.types if family(kind) == "a1"]
+    first = [kind for kind in plan.types if kind.family == "a1"]
     if first:
         yield Finding("instance_types", f"has {named(first)}, but Amazon Linux 2023 does not run on A1", "c7g, m7g or r7g")
-    old = [kind for kind in plan.types if family(kind) in _NO_DRIVER]
+    old = [kind for kind in plan.types if kind.family in _NO_DRIVER]
     if old and plan.image_type == _NVIDIA:
         message = f"has {named(old)}, whose GPUs ECS_AL2023_NVIDIA has no driver for"
         yield Finding("instance_types", message, "later GPUs, or image_id: an image of your own")

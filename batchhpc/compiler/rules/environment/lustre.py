@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from batchhpc.compiler.environment import EnvironmentPlan
-from batchhpc.compiler.rules.environment.types import family, named
+from batchhpc.compiler.rules.environment.types import named
 from batchhpc.compiler.rules.rule import Finding, Rule
 from batchhpc.errors import Severity
 from batchhpc.spec import Memory
@@ -182,10 +182,10 @@ def _efa(path: str, lustre: Lustre, plan: EnvironmentPlan) -> Iterator[Finding]:
     if not plan.efa:
         yield Finding(path, "is true, but the nodes have no EFA interfaces", "fabric: efa, and types that have it")
         return
-    chip = [kind for kind in plan.types if family(kind).startswith("trn2")]
+    chip = [kind for kind in plan.types if kind.family.startswith("trn2")]
     if chip:
         yield Finding(path, f"is true, but FSx knows no EFA of {named(chip)}", "efa: false")
-    older = [kind for kind in plan.types if not chip and not _NITRO_4.match(family(kind))]
+    older = [kind for kind in plan.types if not chip and not _NITRO_4.match(kind.family)]
     if older:
         message = f"is true, but needs Nitro 4 or later, which {named(older)} may not be"
         yield Finding(path, message, "later types, or try it first", Severity.WARNING)

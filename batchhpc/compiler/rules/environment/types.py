@@ -26,11 +26,6 @@ _LEGACY = ("c3", "c4", "d2", "i2", "m4", "r3")  # R93
 _SHOWN = 4
 
 
-def family(kind: InstanceType) -> str:
-    """``c7i`` of ``c7i.8xlarge``."""
-    return kind.name.partition(".")[0]
-
-
 def named(kinds: Sequence[InstanceType]) -> str:
     """The first of their names, and how many more there are."""
     shown = ", ".join(kind.name for kind in kinds[:_SHOWN])
@@ -62,7 +57,7 @@ def types_there(plan: EnvironmentPlan) -> Iterator[Finding]:
 def _nothing(name: str) -> tuple[str, str]:
     near = close_match(name) if "." in name else None
     if near is None and "." not in name:
-        near = next(iter(get_close_matches(name, dict.fromkeys(family(kind) for kind in catalogue()), n=1)), None)
+        near = next(iter(get_close_matches(name, dict.fromkeys(kind.family for kind in catalogue()), n=1)), None)
     plain = not any(letter in name for letter in "*?[")
     what = "which the catalogue of instance types does not have" if plain else "which no type of the catalogue matches"
     return f"is {name}, {what}", f"did you mean {near}?" if near and plain else "batchhpc instances NAME searches them"
@@ -120,7 +115,7 @@ def sold_as_spot(plan: EnvironmentPlan) -> Iterator[Finding]:
 
 @R93.environment
 def no_82599(plan: EnvironmentPlan) -> Iterator[Finding]:
-    old = [kind for kind in plan.types if family(kind) in _LEGACY and kind.name != "m4.16xlarge"]
+    old = [kind for kind in plan.types if kind.family in _LEGACY and kind.name != "m4.16xlarge"]
     if old:
         message = f"has {named(old)}, whose network is the virtual function of an Intel 82599: at most 10 Gbit/s, no ENA, no EFA"
         yield Finding("instance_types", message, "a later generation: batchhpc instances --efa")
@@ -137,7 +132,7 @@ def zone_of_the_region(plan: EnvironmentPlan) -> Iterator[Finding]:
 @R94.environment
 def zone_offers_the_types(plan: EnvironmentPlan) -> Iterator[Finding]:
     zone, found = plan.spec.availability_zone, hpc_zones(plan)
-    families = list(dict.fromkeys(family(kind) for kind in plan.types if family(kind) in HPC_ZONES))
+    families = list(dict.fromkeys(kind.family for kind in plan.types if kind.family in HPC_ZONES))
     if found is None:
         return
     here = f"{zone_prefix(plan.spec.region)}-"
