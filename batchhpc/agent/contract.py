@@ -20,6 +20,8 @@ NODE_INDEX: Final = "AWS_BATCH_JOB_NODE_INDEX"  # this node, from 0; multi-node 
 NUM_NODES: Final = "AWS_BATCH_JOB_NUM_NODES"  # how many nodes the job has
 MAIN_NODE_INDEX: Final = "AWS_BATCH_JOB_MAIN_NODE_INDEX"  # which of them is the main node
 MAIN_NODE_ADDRESS: Final = "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS"  # where the main node is; children only
+ARRAY_INDEX: Final = "AWS_BATCH_JOB_ARRAY_INDEX"  # this child of an array, from 0; children of arrays only, like the next (R61)
+ARRAY_SIZE: Final = "AWS_BATCH_JOB_ARRAY_SIZE"  # how many children the array has
 
 # --- Written by the compiler into the job definition, read by the agent --------------------------------------------------
 LAUNCHER: Final = "BATCHHPC_LAUNCHER"  # which mpirun: auto | openmpi | mpich | intelmpi | none
@@ -33,6 +35,15 @@ SECRET: Final = "BATCHHPC_SECRET"  # noqa: S105 - agents prove to each other tha
 
 COMPILED: Final = (LAUNCHER, RANKS_PER_NODE, CPUS_PER_RANK, FABRIC, JOIN_TIMEOUT, LOST_AFTER, STOP_GRACE)
 
+# --- The same, of gangs only ---------------------------------------------------------------------------------------------
+RECORDS: Final = "BATCHHPC_RECORDS"  # where gangs keep their record, s3://bucket/prefix; a directory in local runs
+MIN_NODES: Final = "BATCHHPC_MIN_NODES"  # fewest nodes that a gang runs on
+MIN_NODES_AFTER: Final = "BATCHHPC_MIN_NODES_AFTER"  # seconds that a gang waits for all its nodes before it runs on fewer
+REFORM_TIMEOUT: Final = "BATCHHPC_REFORM_TIMEOUT"  # seconds that a gang waits for nodes it has lost
+TIME_LIMIT: Final = "BATCHHPC_TIME_LIMIT"  # seconds after which AWS Batch ends an attempt: a SIGTERM then is no reclaim
+
+COMPILED_FOR_GANGS: Final = (RECORDS, MIN_NODES, MIN_NODES_AFTER, REFORM_TIMEOUT, TIME_LIMIT)
+
 # --- Set by whoever runs a node where the node cannot find out by itself -------------------------------------------------
 NODE_ADDRESS: Final = "BATCHHPC_NODE_ADDRESS"  # this node's own address, where several nodes share one network stack
 METADATA_ENDPOINT: Final = "AWS_EC2_METADATA_SERVICE_ENDPOINT"  # the SDKs' variable; default http://169.254.169.254
@@ -42,6 +53,7 @@ AGENT_SOCKET: Final = "BATCHHPC_AGENT_SOCKET"  # path of the agent's Unix socket
 MAIN_VARIABLES: Final = "BATCHHPC_MAIN_VARIABLES"  # names of the main node's variables, for mpirun's eyes only
 HOSTS: Final = "BATCHHPC_HOSTS"  # with launcher none: all nodes' addresses in node order, with commas
 NOTICE_FILE: Final = "BATCHHPC_NOTICE_FILE"  # JSON {"reason": str, "deadline": Unix seconds}; there once SIGUSR1 was sent
+GENERATION: Final = "BATCHHPC_GENERATION"  # how often the ranks of this gang have been started, from 1
 
 # --- Fixed -----------------------------------------------------------------------------------------------------------------
 PORT: Final = 7700  # the main node listens here; awsvpc gives every node an address of its own (R28)
@@ -49,6 +61,7 @@ NODE_COMMAND: Final = ("python3", "-m", "batchhpc.agent", "--")  # what the comp
 
 # --- Exit codes. Any other code is the program's own, passed through untouched -------------------------------------------
 EXIT_INTERNAL: Final = 70  # the agent is at fault: a bug
+EXIT_GAVE_UP: Final = 72  # a gang waited too long for its nodes, and gives those it has back
 EXIT_INFRASTRUCTURE: Final = 75  # a node never came or was lost: the one code that AWS Batch is told to retry
 EXIT_MISCONFIGURED: Final = 78  # trying again cannot help
 EXIT_STOPPED: Final = 143  # ended because of SIGTERM (time limit, terminate), as a shell would say
@@ -62,9 +75,17 @@ EVENTS: Final = {
     "join_refused": "A connection was turned away; from where, and why.",
     "joined": "This child node is in.",
     "nodes_missing": "The deadline passed and these nodes never joined.",
-    "launching": "All nodes are here: launcher, ranks, hosts; mpirun starts.",
+    "leader_claimed": "Child 0 leads its gang: generation, address, and how many nodes it waits for, until when.",
+    "leader_found": "A child of a gang has read where its leader is: generation, address.",
+    "leader_lost": "A child of a gang has lost its leader, and looks for it or the next: how.",
+    "reforming": "The ranks of a gang are ended, to start again with other nodes: the next generation, and why.",
+    "ranks_gone": "No rank of an older generation is left on this node.",
+    "overtaken": "Another leader has taken this gang over; this one ends.",
+    "recorded": "The end of a gang is written down, before it is announced: state, exit code.",
+    "launching": "All nodes that are waited for are here: launcher, ranks, hosts, generation (of a gang); mpirun starts.",
     "ranks_running": "Every rank's program runs.",
     "progress": "A rank tells how far it is: done, total, unit.",
+    "checkpoint": "A checkpoint is whole: step, bytes, seconds it took to write.",
     "rank_exited": "A rank ended with a code other than 0, or by a signal.",
     "node_lost": "A node fell silent or its link broke; which, how, after how long.",
     "stop_notice": "The node or job is told to stop: reason, seconds left.",
