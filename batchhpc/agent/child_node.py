@@ -11,7 +11,7 @@ from pathlib import Path
 from batchhpc.agent import contract, node_socket
 from batchhpc.agent.node import Node, hang_up
 from batchhpc.agent.outcome import Outcome
-from batchhpc.agent.session import ChildSession, Message, WrongSecret, job_key
+from batchhpc.agent.session import ChildSession, Message, WrongSecret
 from batchhpc.agent.settings import Settings
 from batchhpc.agent.transport import Heartbeat, Link, connect, how_closed
 
@@ -36,13 +36,12 @@ class ChildNode(Node):
         }
 
     async def start(self) -> None:
+        self.spawn(self._heartbeat.run())
         self.spawn(self._join())
 
     async def _join(self) -> None:
         of = self.settings
         assert of.main_address
-        assert of.secret
-        key = job_key(of.secret, of.job_id, of.attempt)
         about = {"hostname": socket.gethostname(), "ranks": self.ranks.expected}
         self.log("connecting", main=of.main_address, timeout=f"{of.join_timeout:g}s")
         try:
@@ -51,7 +50,7 @@ class ChildNode(Node):
                     of.main_address,
                     contract.PORT,
                     of.address,
-                    lambda: ChildSession(key, secrets.token_hex(16), of.node, about),
+                    lambda: ChildSession(of.key, secrets.token_hex(16), of.node, about),
                     self._told,
                     lambda _, error: self._lost(how_closed(error)),
                 )
@@ -62,13 +61,18 @@ class ChildNode(Node):
             self.end(Outcome(contract.EXIT_MISCONFIGURED, f"{error} (node {of.main_node} at {of.main_address})"))
         else:
             self._heartbeat.links.add(self._link)
-            self.spawn(self._heartbeat.run())
             self.log("joined", main=of.main_address)
+
+    @property
+    def generation(self) -> int:
+        """That the ranks of this node belong to; there is one only, but in gangs."""
+        return 1
 
     def report_ranks(self) -> None:
         if self._link:
             ranks = self.ranks
-            self._link.send({"type": "ranks", "started": ranks.started, "ended": ranks.ended, "failed": ranks.take_failed()})
+            counts = {"started": ranks.started, "ended": ranks.ended, "failed": ranks.take_failed()}
+            self._link.send({"type": "ranks", **counts, "generation": self.generation})
 
     def stop_requested(self, reason: str, seconds: float, *, final: bool) -> None:
         if self._link:
