@@ -65,6 +65,7 @@ class Follower:
         self.stage = Stage.SEEKING
         self.generation = 0  # that the ranks of this node belong to; 0 before the first
         self.search = 1  # timers belong to one search for a leader, as they belong to one generation elsewhere
+        self._kills = 0  # that were ordered and are not done
         self._node = node
         self._deadline = join_timeout
         self._reform_timeout = reform_timeout
@@ -79,6 +80,10 @@ class Follower:
         """Takes one event; gives what to do now."""
         if isinstance(event, TimerFired) and event.generation != self.search:
             return []
+        if isinstance(event, RanksGone):
+            self._kills -= 1
+            if self._kills:  # the next one would end what is started meanwhile
+                return []
         transition = self.TRANSITIONS.get((self.stage, kind_of(event)))
         return transition[0](self, event) if transition else []
 
@@ -112,19 +117,23 @@ class Follower:
         return [Log("joined", {"generation": event.generation})]
 
     def _kill(self, event: KillTold) -> list[Action]:
-        if event.generation < self.generation:
+        if event.generation <= self.generation:  # this node came with no ranks: it must not end those that it is given now
             return []
         self.generation = event.generation
-        return [KillRanks(event.why)]
+        return self._end_ranks(event.why)
 
-    def _gone(self, event: RanksGone) -> list[Action]:
-        return [TellRanksGone(event.generation)] if event.generation == self.generation else []
+    def _end_ranks(self, why: str) -> list[Action]:
+        self._kills += 1
+        return [KillRanks(why)]
+
+    def _gone(self, _: RanksGone) -> list[Action]:
+        return [TellRanksGone(self.generation)]
 
     def _lose_leader(self, event: Disconnected) -> list[Action]:
         self.stage = Stage.CLEARING
         self._deadline = self._reform_timeout
         self._last = f"the leader was lost ({event.how})"
-        return [Log("leader_lost", {"how": event.how}), KillRanks(f"lost the leader ({event.how})")]
+        return [Log("leader_lost", {"how": event.how}), *self._end_ranks(f"lost the leader ({event.how})")]
 
     def _seek_again(self, _: RanksGone) -> list[Action]:
         self.stage = Stage.SEEKING

@@ -49,6 +49,7 @@ class GangChildNode(ChildNode):
         self._follower = Follower(settings.node, settings.join_timeout, settings.gang.reform_timeout)
         self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
         self._stop = Stop(settings.gang.time_limit)
+        self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
         self._welcomed: asyncio.Future[int] | None = None
         self._answers |= {
             "welcome": self._welcome,
@@ -149,7 +150,8 @@ class GangChildNode(ChildNode):
     # --- ranks
 
     async def _clear(self, generation: int) -> None:
-        await self.processes.kill_all()
+        async with self._clearing:
+            await self.processes.kill_all()
         self._running.clear()
         self.log("ranks_gone", generation=generation)
         if generation == self.generation:

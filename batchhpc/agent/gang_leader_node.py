@@ -48,6 +48,7 @@ class GangLeaderNode(MainNode):
         self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
         self._stop = Stop(settings.gang.time_limit)
         self._quiet = False
+        self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
 
     def _new_leader(self, me: Member, failure_grace: float) -> GangLeader:
         of = self.settings
@@ -129,7 +130,8 @@ class GangLeaderNode(MainNode):
     async def _clear(self, generation: int) -> None:
         if self._mpi and not self._mpi.done():
             await asyncio.wait([self._mpi])  # what it starts must not be killed: the next generation needs its answer
-        await self._kill()
+        async with self._clearing:
+            await self._kill()
         self.log("ranks_gone", generation=generation)
         self._feed(RanksGone(self.settings.node, generation))
 
