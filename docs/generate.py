@@ -24,11 +24,19 @@ from batchhpc.agent import contract, rendezvous
 from batchhpc.agent.rendezvous import Leader, Phase
 from batchhpc.cli import arguments
 from batchhpc.compiler.rules import ELSEWHERE, RULES, Rule
-from batchhpc.spec.quantities import Duration, Memory
+from batchhpc.spec.quantities import Duration, Memory, Rate
 
 REFERENCE = Path(__file__).with_name("reference")
 HEAD = "<!-- Written by docs/generate.py (make docs); change the code, not this page. -->\n"
-_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Memory: "memory", Duration: "time"}
+_WORDS = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Memory: "memory",
+    Duration: "time",
+    Rate: "rate",
+}
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
