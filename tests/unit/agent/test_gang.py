@@ -277,7 +277,7 @@ def test_a_failure_beside_a_lost_node_is_that_loss():
 
 
 def test_ranks_that_vanish_without_a_reason_are_not_started_for_ever():
-    """mpirun that ends with 0 though ranks never said how they ended is tried again a few times."""
+    """Mpirun that ends with 0 though ranks never said how they ended is tried again a few times."""
     gang = Gang(2).gather()
     for _ in range(MOST_RESTARTS + 1):
         assert ended(gang) is None

@@ -11,7 +11,6 @@ from collections import deque
 
 import pytest
 
-from batchhpc.agent.events import Timer
 from tests.unit.agent.gang_world import Move, World
 
 LONGEST = 2_000  # moves in which a world without further faults must come to its end
