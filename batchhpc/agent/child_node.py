@@ -13,7 +13,7 @@ from batchhpc.agent.node import Node, hang_up
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.session import ChildSession, Message, WrongSecret
 from batchhpc.agent.settings import Settings
-from batchhpc.agent.transport import Heartbeat, Link, connect, how_closed
+from batchhpc.agent.transport import Heartbeat, Link, connect, connect_in_time, how_closed
 
 _PATIENCE = 1.0  # seconds that the main node may take beyond a stop's time, for its word is the job's
 
@@ -46,14 +46,7 @@ class ChildNode(Node):
         self.log("connecting", main=of.main_address, timeout=f"{of.join_timeout:g}s")
         try:
             async with asyncio.timeout(of.join_timeout):
-                self._link = await connect(
-                    of.main_address,
-                    contract.PORT,
-                    of.address,
-                    lambda: ChildSession(of.key, secrets.token_hex(16), of.node, about),
-                    self._told,
-                    lambda _, error: self._lost(how_closed(error)),
-                )
+                self._link = await connect_in_time(lambda: self._connect(of.main_address or "", about, self._closed))
         except TimeoutError:
             why = f"the main node, node {of.main_node} at {of.main_address}, did not answer within {of.join_timeout:g} s"
             self.end(Outcome(contract.EXIT_INFRASTRUCTURE, why))
@@ -62,6 +55,14 @@ class ChildNode(Node):
         else:
             self._heartbeat.links.add(self._link)
             self.log("joined", main=of.main_address)
+
+    async def _connect(self, address: str, about: Message, on_lost: Callable[[Link, Exception | None], None]) -> Link:
+        of = self.settings
+        session = ChildSession(of.key, secrets.token_hex(16), of.node, about)
+        return await connect(address, contract.PORT, of.address, session, self._told, on_lost)
+
+    def _closed(self, _: Link, error: Exception | None) -> None:
+        self._lost(how_closed(error))
 
     @property
     def generation(self) -> int:

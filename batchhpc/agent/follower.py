@@ -70,6 +70,7 @@ class Follower:
         self._deadline = join_timeout
         self._reform_timeout = reform_timeout
         self._pause = FIRST_PAUSE
+        self._seen = (0, "")  # generation and address in the record, when it was last tried
         self._last = "nobody has written the gang's record"
 
     def start(self) -> list[Action]:
@@ -98,7 +99,9 @@ class Follower:
             return self._wait()
         self.stage = Stage.JOINING
         self._last = f"the leader at {record.address}, generation {record.generation}, did not answer"
-        return [Connect(record.address)]
+        seen, self._seen = self._seen, (record.generation, record.address)
+        found = Log("leader_found", {"generation": record.generation, "address": record.address})
+        return [*([] if seen == self._seen else [found]), Connect(record.address)]
 
     def _not_let_in(self, event: Disconnected) -> list[Action]:
         self.stage = Stage.SEEKING

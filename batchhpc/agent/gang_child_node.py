@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 from functools import partial
 from pathlib import Path
@@ -31,10 +30,10 @@ from batchhpc.agent.follower import Follower, Stage
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.record_keeper import RecordKeeper
 from batchhpc.agent.record_store import open_store
-from batchhpc.agent.session import ChildSession, Message, WrongSecret
+from batchhpc.agent.session import Message, SessionError, WrongSecret
 from batchhpc.agent.settings import Settings
 from batchhpc.agent.stop import Stop
-from batchhpc.agent.transport import Link, connect, how_closed
+from batchhpc.agent.transport import Link, how_closed
 
 _CONNECT_TIME = 3.0  # seconds for a leader to let this node in; one that is gone may not even refuse
 
@@ -98,24 +97,16 @@ class GangChildNode(ChildNode):
         about = {"hostname": socket.gethostname(), "ranks": self.ranks.expected, "attempt": of.attempt, "address": of.address}
         self._welcomed = loop.create_future()
         link: Link | None = None
-        self.log("leader_found", address=address)
         try:
             async with asyncio.timeout(_CONNECT_TIME):
-                link = self._link = await connect(
-                    address,
-                    contract.PORT,
-                    of.address,
-                    lambda: ChildSession(of.key, secrets.token_hex(16), of.node, about),
-                    self._told,
-                    self._link_lost,
-                )
+                link = self._link = await self._connect(address, about, self._link_lost)
                 generation = await self._welcomed
         except TimeoutError:
             self._unlink(link)
             self._feed(Disconnected(f"did not let this node in within {_CONNECT_TIME:g} s"))
         except WrongSecret as error:
             self.end(Outcome(contract.EXIT_MISCONFIGURED, f"{error} (the leader at {address})"))
-        except ConnectionError as error:
+        except (OSError, SessionError) as error:
             self._feed(Disconnected(str(error)))
         else:
             if link is self._link:

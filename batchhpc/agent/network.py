@@ -7,6 +7,7 @@ import fcntl
 import ipaddress
 import socket
 import struct
+from urllib.parse import urlsplit
 
 from batchhpc.agent.instance_metadata import InstanceMetadata
 from batchhpc.errors import Misconfigured
@@ -42,7 +43,7 @@ async def reachable_address(endpoint: str) -> str:
     Raises:
         Misconfigured: the container has a network of its own.
     """
-    own = _address_towards("192.0.2.1")  # of the default route; nothing is sent (RFC 5737)
+    own = _address_towards(urlsplit(endpoint).hostname or "")
     try:
         of_instance = await InstanceMetadata(endpoint).get("local-ipv4")
     except (OSError, TimeoutError, ValueError):
@@ -56,6 +57,7 @@ async def reachable_address(endpoint: str) -> str:
 
 
 def _address_towards(address: str) -> str:
+    """This node's own address on the way to that one; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((address, 9))

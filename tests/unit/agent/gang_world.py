@@ -45,6 +45,8 @@ from batchhpc.agent.outcome import Outcome, RankExit
 from batchhpc.agent.record import Record
 
 WAITS = Waits(join=300, reform=900, enough=120)
+WAITED_FOR = (Timer.LOOK, Timer.ENOUGH)  # timers that end nothing
+BROKEN = ("broken",)
 Move = tuple[Any, ...]
 
 
@@ -54,8 +56,8 @@ class Link:
 
     child: tuple[int, int]
     leader: tuple[int, int]
-    up: list[Any] = field(default_factory=list)
-    down: list[Any] = field(default_factory=list)
+    up: list[tuple[Any, ...]] = field(default_factory=list)
+    down: list[tuple[Any, ...]] = field(default_factory=list)
     open: list[bool] = field(default_factory=lambda: [True, True])  # as the child, as the leader sees it
 
 
@@ -133,30 +135,29 @@ class World:
 
     def moves(self) -> list[Move]:
         """Everything that could happen now, faults as far as they are allowed; deadlines apart (`deadlines`)."""
-        found: list[Move] = []
-        for process in self.processes:
-            if not process.alive:
-                continue
-            if process.orders:
-                found.append(("record", *process.name))
-            if process.clearing:
-                found.append(("clear", *process.name))
-            found += [("timer", *process.name, timer) for timer in process.timers if timer in (Timer.LOOK, Timer.ENOUGH)]
-            if self.faults:
-                found.append(("crash", *process.name))
-        for i, link in enumerate(self.links):
-            for side, queue in (("up", link.up), ("down", link.down)):
-                receiver = self._named(link.leader if side == "up" else link.child)
-                if receiver.alive and link.open[side == "up"] and (queue or not link.open[side != "up"]):
-                    found.append((side, i))
-                    if queue and not link.open[side != "up"]:
-                        found.append(("lose", side, i))
-            if self.faults and all(link.open):
-                found.append(("break", i))
+        found = [move for process in self.processes if process.alive for move in self._moves_of(process)]
+        found += [move for i in range(len(self.links)) for move in self._messages(i)]
         found += [("restart", node) for node in range(self.nodes) if self._can_restart(node)]
         if generation := self.complete():
             found += [("finish", generation), ("checkpoint", generation)]
             found += [("fail", generation)] if self.failures else []
+        return found
+
+    def _moves_of(self, process: Process) -> list[Move]:
+        found: list[Move] = [("record", *process.name)] if process.orders else []
+        found += [("clear", *process.name)] if process.clearing else []
+        found += [("timer", *process.name, timer) for timer in process.timers if timer in WAITED_FOR]
+        return [*found, *([("crash", *process.name)] if self.faults else [])]
+
+    def _messages(self, i: int) -> list[Move]:
+        link = self.links[i]
+        found: list[Move] = [("break", i)] if self.faults and all(link.open) else []
+        for side, queue in (("up", link.up), ("down", link.down)):
+            receiver = self._named(link.leader if side == "up" else link.child)
+            gone = not link.open[side != "up"]
+            if receiver.alive and link.open[side == "up"] and (queue or gone):
+                found.append((side, i))
+                found += [("lose", side, i)] if queue and gone else []
         return found
 
     def deadlines(self) -> list[Move]:
@@ -248,8 +249,8 @@ class World:
         """Both sides will notice, each in its time; what is under way arrives before, or is dropped."""
         self.faults -= 1
         self.links[i].open = [True, True]
-        self.links[i].up.append("broken")
-        self.links[i].down.append("broken")
+        self.links[i].up.append(BROKEN)
+        self.links[i].down.append(BROKEN)
 
     def _move_restart(self, node: int) -> None:
         self._start(node, self.of(node).attempt + 1)
@@ -258,9 +259,9 @@ class World:
         link = self.links[i]
         leader = self._named(link.leader)
         machine = leader.machine
-        message = link.up.pop(0) if link.up else "broken"
+        message = link.up.pop(0) if link.up else BROKEN
         node = link.child[0]
-        if message == "broken":
+        if message == BROKEN:
             link.open[1] = False
             if leader.links.get(node) is link:
                 del leader.links[node]
@@ -270,7 +271,7 @@ class World:
             assert isinstance(machine, GangLeader)
             actions = machine.receive(Joined(message[1]))
             if any(isinstance(action, TurnAway) for action in actions):
-                link.down += [("end", Outcome(78, "turned away")), "broken"]
+                link.down += [("end", Outcome(78, "turned away")), BROKEN]
                 link.open[1] = False
             else:
                 if old := leader.links.pop(node, None):
@@ -284,10 +285,10 @@ class World:
     def _move_down(self, i: int) -> None:
         link = self.links[i]
         child = self._named(link.child)
-        message = link.down.pop(0) if link.down else "broken"
+        message = link.down.pop(0) if link.down else BROKEN
         if child.link is not link:
             return
-        if message == "broken":
+        if message == BROKEN:
             link.open[0] = False
             child.link = None
             self._feed(child, Disconnected("link closed"))
@@ -339,7 +340,7 @@ class World:
         if process.alive:
             self._perform(process, process.machine.receive(event))
 
-    def _perform(self, process: Process, actions: list[Action]) -> None:
+    def _perform(self, process: Process, actions: list[Action]) -> None:  # noqa: C901 - a table of actions
         for action in actions:
             match action:
                 case Look():
@@ -355,13 +356,7 @@ class World:
                     for link in process.links.values():
                         link.down.append(("kill", process.machine.generation))
                 case Launch(members):
-                    generation = process.machine.generation
-                    assert generation not in self.launched, f"generation {generation} is launched twice"
-                    self.launched[generation] = tuple(member.node for member in members)
-                    process.ranks = generation
-                    for member in members:
-                        if member.node != process.node:
-                            process.links[member.node].down.append(("run", generation))
+                    self._launch(process, [member.node for member in members])
                 case TellRanksGone(generation) if process.link:
                     process.link.up.append(("report", RanksGone(process.node, generation)))
                 case Connect(address):
@@ -371,6 +366,15 @@ class World:
                     for link in process.links.values():
                         link.down += [] if quiet else [("end", outcome)]
                     self._die(process)
+
+    def _launch(self, leader: Process, nodes: list[int]) -> None:
+        generation = leader.machine.generation
+        assert generation not in self.launched, f"generation {generation} is launched twice"
+        self.launched[generation] = tuple(nodes)
+        leader.ranks = generation
+        for node in nodes:
+            if node != leader.node:
+                leader.links[node].down.append(("run", generation))
 
     def _connect(self, process: Process, address: str) -> None:
         leader = next((p for p in self.processes if p.alive and not p.node and f"10.0.{p.attempt}.0" == address), None)

@@ -318,10 +318,10 @@ def test_what_cannot_be_helped_is_recorded(before):
     """An image without mpirun, or nodes that cannot reach each other: no other node need wait for it."""
     machine = GangLeader(ME, 2, 2, WAITS, 2.0)
     machine.start()
-    record = machine.receive(Looked(None))[0].record
+    (claim,) = of_kind(machine.receive(Looked(None)), Write)
     broken = Broken(Outcome(contract.EXIT_MISCONFIGURED, "no mpirun"))
     early = machine.receive(broken) if before else []
-    actions = [*machine.receive(Written(record)), *([] if before else machine.receive(broken))]
+    actions = [*machine.receive(Written(claim.record)), *([] if before else machine.receive(broken))]
     assert not early
     assert of_kind(actions, Write)[-1].record.outcome == broken.outcome
 

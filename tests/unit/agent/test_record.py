@@ -59,7 +59,8 @@ def test_of_many_writers_one_wins(tmp_path):
     for thread in threads:
         thread.join()
     (winner,) = wins
-    assert DirectoryStore(tmp_path, "1f").read()[0].leader_attempt == winner
+    record, _ = DirectoryStore(tmp_path, "1f").read()
+    assert record == Record(1, GangState.ASSEMBLING, winner, "")
     assert not list(tmp_path.glob(".record-*"))
 
 
