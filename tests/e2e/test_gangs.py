@@ -171,7 +171,7 @@ def test_an_image_with_another_mpi_fails_once_on_all_nodes(tmp_path: Path) -> No
 
 def test_without_an_mpi_the_command_runs_once_per_node(tmp_path: Path) -> None:
     """Every generation tells it who takes part."""
-    script = f'echo "$BATCHHPC_GENERATION hosts $BATCHHPC_HOSTS"; [ $BATCHHPC_GENERATION = 2 ] || sleep 60'
+    script = 'echo "$BATCHHPC_GENERATION hosts $BATCHHPC_HOSTS"; [ $BATCHHPC_GENERATION = 2 ] || sleep 60'
     run = Run(tmp_path, spec(launcher="none").replace(command=["sh", "-c", script]), "kill:1@2s")
     run.assert_succeeded()
     assert len(re.findall(r"^2 hosts 127\.\S+,127\.\S+,127\.\S+$", run.text, re.MULTILINE)) == 3
@@ -223,3 +223,17 @@ def test_a_bucket_that_refuses_is_named(tmp_path: Path, emulator: Emulator) -> N
     run = Run(tmp_path, spec("generation", 1, env=emulator.variables), records=RECORDS)
     assert run.codes == [contract.EXIT_MISCONFIGURED] * 3
     assert f"s3://records/gangs/{run.status.id}.json, the record of this gang: NoSuchBucket" in run.text
+
+
+def test_a_node_behind_another_address_ends_the_gang(tmp_path: Path) -> None:
+    """A child whose container has a network of its own comes from its host's address: the leader says so, to all (R62)."""
+    hidden = ["sh", "-c", '[ "$AWS_BATCH_JOB_ARRAY_INDEX" != 1 ] || export BATCHHPC_NODE_ADDRESS=127.0.0.1; exec "$@"', "sh"]
+    compiled = compile_job(spec("generation", 1), SPOT)
+    register = json.loads(json.dumps(compiled.register))
+    register["containerProperties"]["command"] = [*hidden, *register["containerProperties"]["command"]]
+    agent = tmp_path / "sitecustomize.py"
+    agent.write_text("")
+    with LocalRunner(tmp_path, stop_grace=2.0) as runner:
+        status = runner.submit(replace(compiled, register=register)).wait(60)
+        text = "\n".join(line.text for line in runner.logs(status.id))
+    assert status.state is JobState.FAILED, text
