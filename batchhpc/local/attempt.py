@@ -112,12 +112,14 @@ class AttemptRun:
         self._closed = True
         for timer in self._timers:
             timer.cancel()
+        alive = [node.process for node in self._nodes if node.alive and node.process]
+        if alive:  # only if the job's thread itself failed
+            self.kill()
+            for process in alive:
+                process.wait()
+            processes.end_all(lambda: processes.of_attempt(self._main.job_id, self._number))
         for node in self._nodes:
-            if node.alive and node.process:  # only if the job's thread itself failed
-                node.kill()
-                node.process.wait()
             node.close()
-        processes.end_all(lambda: processes.of_attempt(self._main.job_id, self._number))
         for node in self._nodes:
             if node.instance:
                 self._network.release(node.instance)

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from batchhpc.errors import BatchHpcError
@@ -187,9 +188,9 @@ class LocalJob:
             trials = list(self._trials)
             if self.array:
                 self._setting.chance.shuffle(trials)  # in no certain order
+            place = Place(network, scratch, loop)
             for trial in trials:
-                if not trial.over:
-                    trial.begin(Place(network, scratch, loop))
+                loop.after(0.0, partial(trial.begin, place))
             while not all(trial.over for trial in trials):
                 self._begin_what_waits()
                 self._follow_trials()

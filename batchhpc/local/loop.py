@@ -65,7 +65,7 @@ class Loop:
         return timer
 
     def step(self) -> None:
-        """Waits until something is to be done, and does all that is."""
+        """Waits until something is to be done, and does it: of moments that have passed one, so that files are not kept waiting."""
         while self._timers and self._timers[0].action is None:
             heapq.heappop(self._timers)
         wait = min(max(0.0, self._timers[0].when - time.monotonic()), LONGEST_WAIT) if self._timers else None
@@ -73,7 +73,7 @@ class Loop:
             # An earlier event of the same moment may have closed what this one is about, and its number may be in use again.
             if self._selector.get_map().get(key.fd) is key:
                 key.data()
-        while self._timers and self._timers[0].when <= time.monotonic():
+        if self._timers and self._timers[0].when <= time.monotonic():
             timer = heapq.heappop(self._timers)
             action, timer.action = timer.action, None
             if action:

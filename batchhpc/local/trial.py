@@ -95,7 +95,8 @@ class Trial:
     def begin(self, place: Place) -> None:
         """Begins the first attempt, or sees to it that it begins later."""
         self._place = place
-        self._schedule(0.0)
+        if not self.over:  # it was not stopped before
+            self._schedule(0.0)
 
     def begin_now(self) -> None:
         """Begins an attempt that waits."""
