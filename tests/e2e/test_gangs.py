@@ -5,8 +5,10 @@ For each: how it ends, on which nodes each generation ran, the record, and no pr
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import pytest
 from batchhpc import JobSpec, JobState, LocalRunner, compile_job
 from batchhpc.agent import contract
 from batchhpc.agent.contract import parse_event_line
+from batchhpc.agent.session import ChildSession, job_key
+from batchhpc.agent.transport import connect
 from batchhpc.jobs import JobStatus
 from batchhpc.local import Fault
 from batchhpc.spec import Environment
@@ -226,14 +230,23 @@ def test_a_bucket_that_refuses_is_named(tmp_path: Path, emulator: Emulator) -> N
 
 
 def test_a_node_behind_another_address_ends_the_gang(tmp_path: Path) -> None:
-    """A child whose container has a network of its own comes from its host's address: the leader says so, to all (R62)."""
-    hidden = ["sh", "-c", '[ "$AWS_BATCH_JOB_ARRAY_INDEX" != 1 ] || export BATCHHPC_NODE_ADDRESS=127.0.0.1; exec "$@"', "sh"]
-    compiled = compile_job(spec("generation", 1), SPOT)
-    register = json.loads(json.dumps(compiled.register))
-    register["containerProperties"]["command"] = [*hidden, *register["containerProperties"]["command"]]
-    agent = tmp_path / "sitecustomize.py"
-    agent.write_text("")
-    with LocalRunner(tmp_path, stop_grace=2.0) as runner:
-        status = runner.submit(replace(compiled, register=register)).wait(60)
-        text = "\n".join(line.text for line in runner.logs(status.id))
-    assert status.state is JobState.FAILED, text
+    """A child whose container has a network of its own comes from its host's address: the leader says so, and all end (R62)."""
+    with LocalRunner(tmp_path, stop_grace=2.0, faults=[Fault.parse("never:1")]) as runner:
+        submission = runner.submit(compile_job(spec("generation", 1, nodes=2), SPOT))
+        claimed = next(event for line in submission.logs(follow=True) if (event := leader_claimed(line.text)))
+        about = {"hostname": "h", "ranks": 1, "attempt": 1, "address": "172.17.0.2"}
+        session = ChildSession(job_key(runner._agent_secret, submission.id, 0), secrets.token_hex(16), 1, about)
+
+        async def join() -> None:
+            (await connect(claimed["address"], contract.PORT, None, session, lambda *_: None, lambda *_: None)).close()
+
+        asyncio.run(join())
+        status = submission.wait(60)
+        text = "\n".join(line.text for line in submission.logs())
+    assert [node.exit_code for node in status.nodes] == [contract.EXIT_MISCONFIGURED] * 2
+    assert "node 1 says its address is 172.17.0.2, but connects from 127." in text
+
+
+def leader_claimed(line: str) -> dict[str, str] | None:
+    event = parse_event_line(line)
+    return event if event and event["event"] == "leader_claimed" else None
