@@ -8,6 +8,7 @@ Never does: import mpi4py, need the agent, change what the program prints.
 
 from __future__ import annotations
 
+from batchhpc.rank.checkpoint import Checkpoint, CheckpointError, Loaded
 from batchhpc.rank.progress import Progress
 
-__all__ = ["Progress"]
+__all__ = ["Checkpoint", "CheckpointError", "Loaded", "Progress"]
