@@ -145,7 +145,7 @@ def _ended(draw: Draw, status: JobStatus, seconds: float, lines: list[LogLine]) 
 
 def _files() -> set[str]:
     """What agents and MPIs might leave where all of the machine can see it."""
-    places = [Path("/tmp"), Path("/dev/shm")]  # noqa: S108 - it is what this is about
+    places = [Path("/tmp"), Path("/dev/shm")]
     return {str(path) for place in places for path in place.iterdir() if path.name.startswith(LEFTOVERS)}
 
 

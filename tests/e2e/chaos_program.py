@@ -64,7 +64,7 @@ def main(where: str, result: str, steps: int, pause: float) -> None:
             if step % EVERY == 0:
                 checkpoint.save(step, {"words": words})
     everything = comm.gather(words)
-    if comm.rank == 0:
+    if everything:
         digest = hashlib.sha256(np.concatenate(everything).tobytes()).hexdigest()
         temporary = Path(f"{result}.new")
         temporary.write_text(digest)
