@@ -3,7 +3,8 @@
 Floats are ordered as their bits are, once those of negative ones are turned over. So all ranks count how many values begin with
 each 12 bits, add up their counts, and know with which bits the wanted one begins; so on with the next bits, of the values that
 begin so, until all 64 are known. That takes six rounds, whatever the number of values, and 88 KiB for each value wanted, less
-where several begin alike. Counts have no order, so the results are the same on any number of ranks.
+where several begin alike. Counts have no order, so the results are the same on any number of ranks. A rank needs memory for
+a second copy of its values at worst, if all begin alike.
 """
 
 from __future__ import annotations
@@ -118,6 +119,8 @@ class _Values:
 
     def find(self, places: Integers) -> Floats:
         """The values at these places, from 0 on, in the order of all."""
+        if not len(places):
+            return np.empty(0)
         distinct, back = np.unique(places, return_inverse=True)
         prefixes, left = _descend(self._first[None], np.zeros(len(distinct), np.intp), distinct)
         known, candidates = _DIGITS[0], self._with(prefixes)
