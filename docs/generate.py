@@ -154,7 +154,7 @@ stand before the verb, too.
 | `destroy` | `outcome` (`destroyed`, `nothing`), `destroyed` and `left` (each: `environment`, `region`, `state`, `resources`, `data`, `jobs`, `definitions`) |
 | `environments` | `environments` (each: `name`, `region`, `state`, `reason`, `queue`, `capacity`, `instance_types`, `max_nodes`) |
 | `submit` | `id`, `name`, `queue`, `shape`, `cost` (as `cost` below, without `job`), `warnings`; with `--wait` or `--follow` as `run`, and `cost` |
-| `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem), and `cost`: null before it started, else as `cost ID` below, without `id` |
+| `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem), and `cost`: null before it started, else as `cost ID` below, without `id`, and `progress`: null unless it runs and has told, else `done`, `total`, `unit`, `rate` (a second), `seconds_left`, `attempt`, `told_at` (Unix seconds) |
 | `list` | `jobs` (each: `id`, `name`, `state`, `queue`, `status_reason`, `created_at`, `started_at`, `stopped_at`, `nodes`, `exit_code`), `queues` |
 | `logs` | `lines` (each: `node`, `attempt`, `text`), written as they come |
 | `wait` | `jobs`, each as `status` without `waiting` |
