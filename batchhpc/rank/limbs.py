@@ -6,6 +6,7 @@ the sum of 2**63 doubles of any size. A limb's 64 bits leave room for 2**30 addi
 
 from __future__ import annotations
 
+import math
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -20,6 +21,8 @@ LEAST: Final = -1074  # exponent of the smallest double
 _MASK: Final = (1 << BITS) - 1
 _HALF: Final = 1 << (BITS - 1)
 _WORD: Final = 64
+_DOUBLE: Final = 53  # bits of a double's significand
+_FEW: Final = 16  # numbers for which Python's own are quicker than a hundred array operations
 
 
 def place(limbs: Integers, numbers: Integers, shift: int) -> None:
@@ -65,24 +68,24 @@ def rounded(limbs: Integers, first: int, precision: int, least: int) -> Floats:
     """
     if not len(limbs):
         return np.zeros(limbs.shape[1])
-    signed = carried(limbs, balanced=False)
-    negative = signed[-1] < 0
-    digits = carried(np.where(negative, -signed, signed), balanced=False)
-    digits = np.concatenate([np.zeros_like(digits[:2]), digits])  # so that two are below every digit that counts
-    there = digits != 0
-    top = len(digits) - 1 - np.argmax(there[::-1], axis=0)
-    top[~there.any(axis=0)] = 2
-    lowest = np.argmax(there, axis=0)
-    column = np.arange(limbs.shape[1])
-    high, middle, low = (digits[top - i, column].view(np.uint64) for i in range(3))
+    digits = carried(limbs, balanced=False)
+    negative = digits[-1] < 0
+    if limbs.shape[1] <= _FEW and precision == _DOUBLE:
+        return np.array([_quotient(column, first) for column in digits.T.tolist()])
+    if negative.any():
+        digits = carried(np.where(negative, -digits, digits), balanced=False)
+    top, lowest = _ends(digits)
+    high, middle, low = (_picked(digits, top - i).view(np.uint64) for i in range(3))
     length = np.frexp(high.astype(np.float64))[1].astype(np.int64)  # of the topmost digit, in bits
     used, free = length.astype(np.uint64), (BITS - length).astype(np.uint64)
     word = ((high << np.uint64(BITS)) | middle) << free | low >> used  # the first 64 bits
     more = (((low << free) & np.uint64(_MASK)) != 0) | (lowest < top - 2)  # whether there are others
-    exponent = BITS * (first + top - 2) + length - _WORD + LEAST  # of the word's last bit
-    drop = np.maximum(_WORD - precision, least - exponent)
-    word[drop > _WORD] = 0  # less than half of the smallest result
-    drop = np.minimum(drop, _WORD)
+    exponent = BITS * (first + top) + length - _WORD + LEAST  # of the word's last bit
+    drop = np.array(_WORD - precision)
+    if (exponent < least - drop).any():  # some results have fewer bits
+        drop = np.maximum(drop, least - exponent)
+        word[drop > _WORD] = 0  # less than half of the smallest
+        drop = np.minimum(drop, _WORD)
     last = (drop - 1).astype(np.uint64)
     upper = word >> last
     kept, half = upper >> np.uint64(1), upper & np.uint64(1)
@@ -91,3 +94,33 @@ def rounded(limbs: Integers, first: int, precision: int, least: int) -> Floats:
     with np.errstate(over="ignore"):
         sizes: Floats = np.ldexp(kept.astype(np.float64), exponent + drop)
     return np.where(negative, -sizes, sizes)
+
+
+def _quotient(digits: list[int], first: int) -> float:
+    """The double nearest to one number: Python rounds a quotient of integers once, a tie to the even one."""
+    number = 0
+    for digit in reversed(digits):
+        number = (number << BITS) + digit
+    shift = BITS * first + LEAST
+    try:
+        return (number << max(0, shift)) / (1 << max(0, -shift))
+    except OverflowError:
+        return math.copysign(math.inf, digits[-1] or 1)
+
+
+def _ends(digits: Integers) -> tuple[Integers, Integers]:
+    """Index of each number's topmost digit that is not 0, and of its lowest; 0 and the last for zero."""
+    top, lowest = (np.full(digits.shape[1], fill, np.int8) for fill in (0, len(digits) - 1))
+    for i, digit in enumerate(digits):
+        there = digit != 0
+        np.maximum(top, there * np.int8(i), out=top)
+        np.minimum(lowest, np.where(there, np.int8(i), lowest), out=lowest)
+    return top.astype(np.int64), lowest.astype(np.int64)
+
+
+def _picked(digits: Integers, index: Integers) -> Integers:
+    """One digit of each number; 0 for a negative index."""
+    count = digits.shape[1]
+    found = digits.ravel().take(np.maximum(index, 0) * count + np.arange(count))
+    found[index < 0] = 0
+    return found

@@ -29,6 +29,14 @@ def number_of(limbs: np.ndarray, first: int = 0) -> int:
     return sum(int(limb) << (BITS * (first + i)) for i, limb in enumerate(limbs[:, 0]))
 
 
+def double(limbs: np.ndarray, first: int = 0) -> float:
+    """The nearest double, which is the same for one number alone and for one of many: they are rounded in different ways."""
+    (alone,) = rounded(limbs, first, 53, LEAST)
+    many = rounded(np.repeat(limbs, 100, axis=1), first, 53, LEAST)
+    assert many.tobytes() == np.full(100, alone).tobytes()
+    return float(alone)
+
+
 def nearest(number: int) -> float:
     """The double nearest to so many smallest doubles: Python rounds a quotient of integers once, half to even."""
     try:
@@ -40,7 +48,7 @@ def nearest(number: int) -> float:
 @given(NUMBERS)
 def test_numbers_are_rounded_once_to_the_nearest_double(number):
     """Any number of up to 2,176 bits becomes the double that Python's quotient of integers gives."""
-    assert rounded(column(number), 0, 53, LEAST)[0] == nearest(number)
+    assert double(column(number)) == nearest(number)
 
 
 @given(st.integers(-(1 << 53), 1 << 53), st.integers(0, 2050), st.sampled_from([-1, 0, 1]), st.integers(0, 200))
@@ -48,7 +56,7 @@ def test_numbers_are_rounded_once_to_the_nearest_double(number):
 def test_ties_go_to_the_even_double(significand, shift, beside, below):
     """Half-way between two doubles, and one smallest double beside it, is rounded as Python does it."""
     number = ((2 * significand + 1) << shift) + (beside << max(0, shift - below))
-    assert rounded(column(number), 0, 53, LEAST)[0] == nearest(number)
+    assert double(column(number)) == nearest(number)
 
 
 @given(NUMBERS)
@@ -69,7 +77,7 @@ def test_a_number_is_the_sum_of_its_limbs_wherever_they_begin():
     """Limbs that begin further up, and are out of range, mean the same number."""
     limbs = np.array([[-5], [1 << 40], [-(1 << 61)], [3]], np.int64)
     for first in (0, 1, 33, 60):
-        assert rounded(limbs, first, 53, LEAST)[0] == nearest(number_of(limbs, first))
+        assert double(limbs, first) == nearest(number_of(limbs, first))
 
 
 @pytest.mark.parametrize("balanced", [True, False])

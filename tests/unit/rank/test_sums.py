@@ -40,7 +40,9 @@ def uneven(*shape: int) -> np.ndarray:
 @given(st.lists(FINITE, max_size=60))
 def test_the_sum_of_any_doubles_is_the_true_one_rounded_once(values):
     """Subnormal, huge or mixed: the result is the double nearest to the sum of fractions, infinite if that is too large."""
-    assert exact_sum(np.array(values, np.float64)) == true_sum(values)
+    column = np.array(values, np.float64)
+    assert exact_sum(column) == true_sum(values)
+    assert exact_sum(np.repeat(column[:, None], 20, axis=1)).tolist() == [true_sum(values)] * 20
 
 
 @given(CANCELLING)
