@@ -121,6 +121,6 @@ def _ends(digits: Integers) -> tuple[Integers, Integers]:
 def _picked(digits: Integers, index: Integers) -> Integers:
     """One digit of each number; 0 for a negative index."""
     count = digits.shape[1]
-    found = digits.ravel().take(np.maximum(index, 0) * count + np.arange(count))
+    found: Integers = digits.ravel().take(np.maximum(index, 0) * count + np.arange(count))
     found[index < 0] = 0
     return found
