@@ -22,7 +22,7 @@ _MASK: Final = (1 << BITS) - 1
 _HALF: Final = 1 << (BITS - 1)
 _WORD: Final = 64
 _DOUBLE: Final = 53  # bits of a double's significand
-_FEW: Final = 16  # numbers for which Python's own are quicker than a hundred array operations
+_FEW: Final = 64  # numbers for which Python's own are quicker than a hundred array operations
 
 
 def place(limbs: Integers, numbers: Integers, shift: int) -> None:

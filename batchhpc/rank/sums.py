@@ -103,7 +103,7 @@ class ExactSum:
             raise ValueError(f"ranks have different sums: {', '.join(f'rank {rank} {kind}' for rank, kind in kinds)}")
         rows, any_odd = np.flatnonzero(told[:LIMBS]), int(told[LIMBS] > 0)
         sent = np.zeros((len(rows) + _ODD * any_odd, self._count), np.int64)
-        mine = np.isin(rows, self._first + np.arange(len(limbs)))
+        mine = (rows >= self._first) & (rows < self._first + len(limbs))
         sent[: len(rows)][mine] = limbs[rows[mine] - self._first]
         if odd is not None:
             sent[len(rows) :] = odd

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batchhpc.rank.limbs import BITS, LEAST, LIMBS, carried, place, rounded
@@ -45,12 +45,14 @@ def nearest(number: int) -> float:
         return math.inf if number > 0 else -math.inf
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_numbers_are_rounded_once_to_the_nearest_double(number):
     """Any number of up to 2,176 bits becomes the double that Python's quotient of integers gives."""
     assert double(column(number)) == nearest(number)
 
 
+@settings(deadline=None)
 @given(st.integers(-(1 << 53), 1 << 53), st.integers(0, 2050), st.sampled_from([-1, 0, 1]), st.integers(0, 200))
 @example((1 << 53) - 1, 971 + 1074, 1, 1000)
 def test_ties_go_to_the_even_double(significand, shift, beside, below):
@@ -59,6 +61,7 @@ def test_ties_go_to_the_even_double(significand, shift, beside, below):
     assert double(column(number)) == nearest(number)
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_numbers_are_rounded_once_to_the_nearest_float32(number):
     """A double between two float32 is not rounded a second time: the float32 is the nearest to the number itself."""
@@ -81,6 +84,7 @@ def test_a_number_is_the_sum_of_its_limbs_wherever_they_begin():
 
 
 @pytest.mark.parametrize("balanced", [True, False])
+@settings(deadline=None)
 @given(limbs=st.lists(st.integers(-(1 << 62), 1 << 62), min_size=1, max_size=5))
 def test_carries_change_the_limbs_and_not_the_number(limbs, balanced):
     """Afterwards every limb but the topmost is in its range, and the number is the same."""
@@ -91,6 +95,7 @@ def test_carries_change_the_limbs_and_not_the_number(limbs, balanced):
     assert ((after[:-1] >= low) & (after[:-1] <= high)).all()
 
 
+@settings(deadline=None)
 @given(st.integers(-(1 << 62), 1 << 62), st.integers(0, 31))
 def test_placed_numbers_grow_each_limb_by_less_than_33_bits(number, shift):
     """A number lands shifted, and no limb can overflow before 2**30 of them have."""

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchhpc.rank import exact_quantile, order_statistics
@@ -18,6 +18,7 @@ METHODS = ("linear", "lower", "higher", "inverted_cdf")
 RNG = np.random.default_rng(11)
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_every_order_statistic_is_that_of_the_sorted_values(values):
     """Ties, both zeros, subnormal and infinite numbers have their places; negative places count from the largest."""
@@ -26,6 +27,7 @@ def test_every_order_statistic_is_that_of_the_sorted_values(values):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@settings(deadline=None)
 @given(values=st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=40), q=st.lists(st.floats(0, 1), max_size=4))
 def test_quantiles_are_those_of_numpy(method, values, q):
     """The same bits as numpy.quantile has for all values in one array."""
