@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import batchhpc.spec
-from batchhpc import errors
+from batchhpc import errors, rank
 from batchhpc.agent import contract, rendezvous
 from batchhpc.agent.rendezvous import Leader, Phase
 from batchhpc.cli import arguments
@@ -28,6 +28,8 @@ from batchhpc.spec.quantities import Duration, Memory
 
 REFERENCE = Path(__file__).with_name("reference")
 HEAD = "<!-- Written by docs/generate.py (make docs); change the code, not this page. -->\n"
+_SECTIONS, _STEP = ("Args:", "Attributes:", "Returns:", "Raises:"), 4  # of docstrings, and their indentation
+_FOR_TESTS = ("self", "environ", "clock", "stdout", "stderr")  # arguments that a program has no need to give
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Memory: "memory", Duration: "time"}
 
 
@@ -214,6 +216,53 @@ def _example(verb: argparse.ArgumentParser) -> str:
     return (verb.epilog or "").removeprefix("example: ")
 
 
+# --- rank.md -------------------------------------------------------------------------------------------------------------
+
+
+def rank_page() -> str:
+    """What a program may import on its ranks."""
+    parts = [
+        "# `batchhpc.rank`\n",
+        "What your program imports on every rank: `from batchhpc.rank import progress, notice, exact_sum`. All of it works under a",
+        "plain `mpirun`, too. `comm` is mpi4py's communicator; without it the program is the only rank.\n",
+    ]
+    for name in rank.__all__:
+        member = getattr(rank, name)
+        parts.append(f"## {name}\n\n```python\n{_signature(name, member)}\n```\n\n{_sections(member)}")
+        methods = vars(member).items() if inspect.isclass(member) else ()
+        for each, method in methods:
+            if not each.startswith("_") and inspect.isroutine(method):
+                shown = _signature(f"{name}.{each}", getattr(member, each))
+                parts.append(f"```python\n{shown}\n```\n\n{_sections(getattr(member, each))}")
+    return "\n".join(parts)
+
+
+def _signature(name: str, member: typing.Any) -> str:
+    """As it is called, without types."""
+    signature = inspect.signature(member)
+    shown = [each for each in signature.parameters.values() if each.name not in _FOR_TESTS]
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in shown]
+    return f"{name}{signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)}"
+
+
+def _sections(member: typing.Any) -> str:
+    """A docstring whose arguments, attributes and errors are lists."""
+    lines: list[str] = []
+    listed = inside = False
+    for line in markdown(inspect.getdoc(member)).splitlines():
+        indent, text = len(line) - len(line.lstrip()), line.strip()
+        name, colon, rest = text.partition(": ")
+        if text in _SECTIONS:
+            listed, inside = text != "Returns:", True
+            lines += [f"{text.strip(':')}:", ""]
+        elif listed and indent == _STEP and colon:
+            inside = name not in _FOR_TESTS
+            lines += [f"- `{name}`: {rest}"] * inside
+        elif inside or not listed:
+            lines.append(f"  {text}" if listed and text else text)
+    return "\n".join(lines) + "\n"
+
+
 # --- errors.md, agent.md, rules.md ---------------------------------------------------------------------------------------
 
 
@@ -301,6 +350,7 @@ PAGES = {
     "errors.md": errors_page,
     "agent.md": agent,
     "rules.md": rules,
+    "rank.md": rank_page,
 }
 
 

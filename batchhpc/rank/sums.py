@@ -38,7 +38,7 @@ class ExactSum:
         dtype: of the result, float64 or float32. What is added may be either.
     """
 
-    def __init__(self, shape: int | tuple[int, ...] = (), dtype: DTypeLike = np.float64) -> None:
+    def __init__(self, shape: int | tuple[int, ...] = (), dtype: DTypeLike = "float64") -> None:
         self.shape: tuple[int, ...] = (shape,) if isinstance(shape, int) else tuple(shape)
         self.dtype = np.dtype(dtype)
         if self.dtype not in _FORMATS:
@@ -143,7 +143,7 @@ class ExactSum:
         return state.reshape(1, LIMBS + _ODD, *self.shape)
 
     @classmethod
-    def from_state(cls, state: Integers, dtype: DTypeLike = np.float64) -> Self:
+    def from_state(cls, state: Integers, dtype: DTypeLike = "float64") -> Self:
         """What has these states: all of them together, or nothing if there are none."""
         if state.dtype != np.int64 or state.ndim < 2 or state.shape[1] != LIMBS + _ODD:
             raise ValueError(f"no state of sums: {state.dtype} of shape {state.shape}, not int64 of (n, {LIMBS + _ODD}, ...)")
@@ -228,7 +228,7 @@ def exact_sum(values: ArrayLike, comm: Communicator | None = None, *, axis: int 
 
 
 def block_sums(values: NDArray[Any], block: int = BLOCK) -> Floating:
-    """Sums of blocks of so many rows, as numpy adds: quick, rounded, and the same wherever the block is.
+    """Sums of blocks of so many rows, as numpy adds: quick, rounded, and the same wherever the block is, with one numpy on one CPU.
 
     With `exact_sum` of these, a total costs little more than numpy's and still has the same bits on any number of ranks, as
     long as blocks are: each rank's rows must begin at a multiple of ``block`` of the whole (see `block_range`).

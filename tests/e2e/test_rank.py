@@ -44,6 +44,13 @@ def test_sums_and_quantiles_have_the_same_bits_on_1_to_4_ranks():
     assert found[1:] == found[:1] * 3
 
 
+def test_progress_and_notice_need_no_package():
+    """An image whose program is not written with numpy has them all the same."""
+    code = "from batchhpc.rank import listen, notice, progress; progress(1, 2, 'steps'); assert notice() is None and not listen()"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_plain_mpirun_needs_no_agent():
     """Without the agent nobody is told to stop, and progress is plain text on standard error, none in a short run."""
     assert mpirun(2, "progress") == "agent False\n"
