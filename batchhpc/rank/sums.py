@@ -23,7 +23,7 @@ from batchhpc.rank.slices import peak, slices
 BLOCK: Final = 4096  # rows of a block of `block_sums`
 _FORMATS: Final = {np.dtype(np.float64): (53, -1074), np.dtype(np.float32): (24, -149)}  # bits of significand, least exponent
 _TAKEN: Final = "float64, float32, float16 and integers of at most 32 bits"
-_SIZE, _WIDTH = 1 << 14, 512  # numbers that stay in a processor's cache; columns that array operations need to be quick
+_SIZE, _WIDTH = 1 << 15, 512  # numbers that stay in a processor's cache; columns that array operations need to be quick
 _MOST_PLACED: Final = 1 << 28  # parts that may be placed before carries are taken on: limbs stay below 2**62
 _ODD: Final = 3  # rows of counts: infinities, negative infinities, nans
 
