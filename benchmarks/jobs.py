@@ -11,14 +11,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from batchhpc import JobSpec, LocalRunner, compile_job
 from batchhpc.agent import launch
 from batchhpc.agent.network import interface_of
 from batchhpc.jobs import Job
-from batchhpc.spec import Environment
+from batchhpc.local import Fault
+from batchhpc.spec import Capacity, Environment
 from benchmarks.measure import Missing, Options
 
 PROGRAM = Path(__file__).parent / "programs" / "hello.py"
@@ -100,14 +100,24 @@ def versions(options: Options) -> dict[str, str]:
 
 
 @contextmanager
-def submitted(mpi: Mpi, nodes: int, seconds: float, directory: Path) -> Iterator[Job]:
-    """A job of one rank per node; it has ended when the context is left."""
+def submitted(
+    mpi: Mpi, nodes: int, seconds: float, directory: Path, *, capacity: Capacity = Capacity.ON_DEMAND, faults: Sequence[Fault] = ()
+) -> Iterator[Job]:
+    """A job of one rank per node, tried again once if it meets faults; it has ended when the context is left."""
     env = {"PATH": mpi.path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     spec = JobSpec(
-        name="bench", image="none", command=tuple(mpi.command(seconds)), nodes=nodes, attempts=1, time_limit="1m", env=env
+        name="bench",
+        image="none",
+        command=tuple(mpi.command(seconds)),
+        nodes=nodes,
+        attempts=2 if faults else 1,
+        time_limit="1m",
+        join_timeout="50s",
+        reform_timeout="50s",
+        env=env,
     )
-    with LocalRunner(directory, stop_grace=1.0) as runner:
-        yield runner.submit(compile_job(spec, Environment(stop_grace="1s")))
+    with LocalRunner(directory, stop_grace=1.0, faults=faults) as runner:
+        yield runner.submit(compile_job(spec, Environment(stop_grace="1s", capacity=capacity)))
 
 
 @contextmanager
@@ -124,8 +134,3 @@ def bounded(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
 def passed(text: str) -> list[float]:
     """When ranks were past their barrier, from what they said; Unix seconds."""
     return [float(stamp) for stamp in _PASSED.findall(text)]
-
-
-def stamp_of(line: str) -> float:
-    """When an event line was written; Unix seconds, to a millisecond."""
-    return datetime.fromisoformat(line.partition(" ")[0]).timestamp()

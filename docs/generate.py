@@ -11,7 +11,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,17 +20,25 @@ from pydantic.fields import FieldInfo
 
 import batchhpc.spec
 from batchhpc import errors, rank
-from batchhpc.agent import contract, rendezvous
+from batchhpc.agent import contract, follower, gang, rendezvous
 from batchhpc.agent.rendezvous import Leader, Phase
 from batchhpc.cli import arguments
 from batchhpc.compiler.rules import ELSEWHERE, RULES, Rule
-from batchhpc.spec.quantities import Duration, Memory
+from batchhpc.spec.quantities import Duration, Memory, Rate
 
 REFERENCE = Path(__file__).with_name("reference")
 HEAD = "<!-- Written by docs/generate.py (make docs); change the code, not this page. -->\n"
 _SECTIONS, _STEP = ("Args:", "Attributes:", "Returns:", "Raises:"), 4  # of docstrings, and their indentation
 _FOR_TESTS = ("self", "environ", "clock", "stdout", "stderr")  # arguments that a program has no need to give
-_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Memory: "memory", Duration: "time"}
+_WORDS = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Memory: "memory",
+    Duration: "time",
+    Rate: "rate",
+}
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -239,6 +247,8 @@ def rank_page() -> str:
 
 def _signature(name: str, member: typing.Any) -> str:
     """As it is called, without types."""
+    if inspect.isclass(member) and issubclass(member, Exception):
+        return name
     signature = inspect.signature(member)
     shown = [each for each in signature.parameters.values() if each.name not in _FOR_TESTS]
     bare = [each.replace(annotation=inspect.Parameter.empty) for each in shown]
@@ -254,12 +264,13 @@ def _sections(member: typing.Any) -> str:
         name, colon, rest = text.partition(": ")
         if text in _SECTIONS:
             listed, inside = text != "Returns:", True
-            lines += [f"{text.strip(':')}:", ""]
+            lines += [*[""] * bool(lines and lines[-1]), f"{text.strip(':')}:", ""]
         elif listed and indent == _STEP and colon:
             inside = name not in _FOR_TESTS
             lines += [f"- `{name}`: {rest}"] * inside
         elif inside or not listed:
-            lines.append(f"  {text}" if listed and text else text)
+            shown = text if inside else line.removesuffix(":") if line.endswith("::") else line
+            lines.append(f"  {text}" if listed and text else shown)
     return "\n".join(lines) + "\n"
 
 
@@ -303,22 +314,33 @@ def agent() -> str:
 
 
 def _phases() -> str:
-    """The main node's state machine, from its own table of transitions."""
+    """The agent's state machines, from their own tables of transitions."""
+    machines = (
+        ("The main node's phases", rendezvous, Leader.TRANSITIONS, Phase.ASSEMBLING),
+        ("The phases of a gang's leader", gang, gang.GangLeader.TRANSITIONS, Phase.CLAIMING),
+        ("The stages of a gang's other nodes", follower, follower.Follower.TRANSITIONS, follower.Stage.SEEKING),
+    )
+    return "".join(_diagram(title, module.__doc__ or "", table, first) for title, module, table, first in machines)
+
+
+def _diagram(
+    title: str, text: str, transitions: Mapping[tuple[StrEnum, str], tuple[object, Sequence[StrEnum]]], first: StrEnum
+) -> str:
     labels: dict[tuple[str, str], list[str]] = {}
-    for (phase, event), (_, leads_to) in Leader.TRANSITIONS.items():
+    for (phase, event), (_, leads_to) in transitions.items():
         for following in leads_to:
             labels.setdefault((phase, following), []).append(event.replace("TimerFired:", "timer "))
     arrows = [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in labels.items()]
     return f"""
-## The main node's phases
+## {title}
 
-{(rendezvous.__doc__ or "").strip()}
+{text.strip()}
 
 ```mermaid
 stateDiagram-v2
-    [*] --> {Phase.ASSEMBLING}
+    [*] --> {first}
 {chr(10).join(arrows)}
-    {Phase.ENDED} --> [*]
+    ended --> [*]
 ```
 """
 

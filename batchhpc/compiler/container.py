@@ -66,11 +66,23 @@ def _variables(plan: Plan, group: NodeGroup | None, size: NodeSize) -> list[dict
         contract.RANKS_PER_NODE: str(size.ranks),
         contract.CPUS_PER_RANK: str(size.cpus_per_rank),
         contract.FABRIC: "efa" if plan.devices else "ena",
-        contract.JOIN_TIMEOUT: _seconds(spec.join_timeout),
+        contract.JOIN_TIMEOUT: _seconds(plan.join_timeout),
         contract.LOST_AFTER: _seconds(spec.lost_after),
         contract.STOP_GRACE: _seconds(plan.environment.stop_grace),
+        **(_of_gangs(plan) if plan.shape is Shape.GANG else {}),
     }
     return [{"name": name, "value": values[name]} for name in sorted(values)]
+
+
+def _of_gangs(plan: Plan) -> dict[str, str]:
+    """What the agents of a gang must know beside: where to find each other, and how long to wait for whom."""
+    return {
+        contract.RECORDS: plan.records,
+        contract.MIN_NODES: str(plan.min_nodes),
+        contract.MIN_NODES_AFTER: _seconds(plan.spec.min_nodes_after),
+        contract.REFORM_TIMEOUT: _seconds(plan.spec.reform_timeout),
+        contract.TIME_LIMIT: str(plan.time_limit),
+    }
 
 
 def _seconds(length: Duration) -> str:

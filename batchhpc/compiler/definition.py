@@ -33,7 +33,7 @@ def register(plan: Plan) -> dict[str, Any]:
         "platformCapabilities": ["EC2"],
         "propagateTags": True,
         "retryStrategy": {"attempts": spec.attempts, "evaluateOnExit": [dict(entry) for entry in _EVALUATE_ON_EXIT]},
-        "timeout": {"attemptDurationSeconds": -(-int(spec.time_limit) // 1000)},
+        "timeout": {"attemptDurationSeconds": plan.time_limit},
         "tags": {**spec.tags, **bookkeeping(plan)},
     }
     if shape is Shape.MULTINODE:

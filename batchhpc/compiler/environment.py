@@ -154,14 +154,14 @@ def environment_of(spec: EnvironmentSpec, outputs: Mapping[str, str] | None = No
 
     Args:
         spec: the environment.
-        outputs: those of its stack (`OUTPUTS`); without them the ARNs are made up, as before it is deployed.
+        outputs: those of its stack (`OUTPUTS`); without them ARNs and bucket are made up, as before it is deployed.
     """
     plan, found = plan_environment(spec), outputs or {}
     known: dict[str, Any] = {
         "secret_arn": found.get("SecretArn"),
         "execution_role_arn": found.get("ExecutionRoleArn"),
         "job_role_arn": found.get("JobRoleArn"),
-        "bucket": found.get("BucketName"),
+        "bucket": found.get("BucketName", plan.stack),
     }
     return Environment(
         name=spec.name,
@@ -178,5 +178,6 @@ def environment_of(spec: EnvironmentSpec, outputs: Mapping[str, str] | None = No
         region=spec.region,
         storage={each.name: each.mount.rstrip("/") for each in spec.storage},
         hyperthreading=spec.hyperthreading,
+        interruption_rate=spec.interruption_rate,
         **{name: value for name, value in known.items() if value is not None},
     )

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from batchhpc.compiler.instances import InstanceType
 from batchhpc.compiler.sizing import NodeSize, node_size, node_type, whole_mib
-from batchhpc.spec import Capacity, Environment, Fabric, JobSpec, NodeGroup, Shape
+from batchhpc.spec import Capacity, Duration, Environment, Fabric, JobSpec, NodeGroup, Shape
+
+_MADE_UP_BUCKET: Final = "batchhpc-local"  # of an environment that nobody has deployed, as its ARNs are
+_RECORDS: Final = "batchhpc/gangs"  # below which a bucket holds gangs' records
+_JOIN_TIMEOUT: Final = Duration.parse("5m")
+_JOIN_TIMEOUT_OF_GANGS: Final = Duration.parse("30m")  # AWS starts their instances one by one, as it finds them
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,27 @@ class Plan:
     why: str
     kind: InstanceType | None
     devices: int
+
+    @property
+    def join_timeout(self) -> Duration:
+        """How long nodes wait for each other at first."""
+        default = _JOIN_TIMEOUT_OF_GANGS if self.shape is Shape.GANG else _JOIN_TIMEOUT
+        return default if self.spec.join_timeout is None else self.spec.join_timeout
+
+    @property
+    def time_limit(self) -> int:
+        """The longest time of one attempt in seconds, which AWS Batch counts whole (R40)."""
+        return -(-int(self.spec.time_limit) // 1000)
+
+    @property
+    def min_nodes(self) -> int:
+        """Fewest nodes that the job runs on."""
+        return self.spec.min_nodes or self.spec.nodes
+
+    @property
+    def records(self) -> str:
+        """Where a gang keeps its record: nodes find their leader there, and the end is written down."""
+        return f"s3://{self.environment.bucket or _MADE_UP_BUCKET}/{_RECORDS}"
 
     def size(self, group: NodeGroup | None) -> NodeSize:
         """The size of the nodes of a group, or of those in no group."""

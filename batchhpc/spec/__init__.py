@@ -12,7 +12,7 @@ from batchhpc.spec.environment import Capacity, Environment, Fabric
 from batchhpc.spec.environment_spec import EnvironmentSpec
 from batchhpc.spec.job import JobSpec, Launcher, LogConfiguration, NodeGroup, Shape
 from batchhpc.spec.mounts import EfsSource, Mount
-from batchhpc.spec.quantities import Duration, Memory
+from batchhpc.spec.quantities import Duration, Memory, Rate
 
 __all__ = [
     "Capacity",
@@ -27,5 +27,6 @@ __all__ = [
     "Memory",
     "Mount",
     "NodeGroup",
+    "Rate",
     "Shape",
 ]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from batchhpc.spec.document import Document
 from batchhpc.spec.model import FrozenMap
-from batchhpc.spec.quantities import Duration, Memory
+from batchhpc.spec.quantities import Duration, Memory, Rate
 
 ARN = r"^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:\d{12}:.+$"
 
@@ -69,6 +69,9 @@ class Environment(Document):
     storage: FrozenMap = Field(default_factory=dict)
     """Directory of each storage on the hosts, by its name; mounts of jobs refer to them."""
     bucket: str | None = None
-    """Name of the environment's S3 bucket."""
+    """Name of the environment's S3 bucket. Gangs keep their records in it, so the job role must read and write it."""
+    interruption_rate: Rate | None = None
+    """How often AWS takes back an instance on Spot, per hour that it runs: ``0.02/h``. Stated, never guessed; for estimates
+    only."""
     hyperthreading: bool = True
     """Whether cores run two threads; without, a node has a vCPU per core."""

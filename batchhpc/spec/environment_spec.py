@@ -13,7 +13,7 @@ from batchhpc.spec.document import Document
 from batchhpc.spec.environment import ARN, Capacity, Fabric
 from batchhpc.spec.model import FrozenJson, FrozenMap, Model
 from batchhpc.spec.network import Network
-from batchhpc.spec.quantities import Duration, Memory
+from batchhpc.spec.quantities import Duration, Memory, Rate
 from batchhpc.spec.storage import Bucket, EbsType, Storage
 from batchhpc.spec.waivers import waiver_problems
 
@@ -204,6 +204,9 @@ class EnvironmentSpec(Document):
     """How types are chosen (R65); best-fit-progressive on demand and spot-price-capacity-optimized on Spot if ``auto``."""
     bid_percentage: int | None = None
     """Highest Spot price in percent of the on-demand price; left out is best (R66)."""
+    interruption_rate: Rate | None = None
+    """How often AWS takes back an instance on Spot, per hour that it runs: ``0.02/h``. ``check`` reckons with it what
+    interruptions cost; without it, it does not."""
     capacity_reservation: str | None = Field(default=None, pattern=r"^(cr-[0-9a-f]{8,17}|arn:aws[a-z-]*:resource-groups:.+)$")
     """An on-demand capacity reservation, or the ARN of a resource group of some."""
     scale_down_delay: Duration | None = None

@@ -18,6 +18,7 @@ from batchhpc.spec.waivers import waiver_problems
 from batchhpc.spec.wording import shown
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WAITS = ("min_nodes_after", "reform_timeout", "join_timeout", "lost_after", "checkpoint_time", "checkpoint_interval")
 _RANGE = re.compile(r"([0-9]{1,9})?(?::([0-9]{1,9})?)?")
 
 
@@ -107,7 +108,12 @@ class JobSpec(Document):
     nodes: int = Field(default=1, ge=1, le=1_000_000)
     """Number of nodes, each one instance."""
     min_nodes: int | None = Field(default=None, ge=1)
-    """Fewest nodes a gang on Spot goes on with when nodes are reclaimed; of no effect yet (used by gangs, a later release)."""
+    """Fewest nodes that a gang on Spot runs on while others are missing; all of them if left out. The others are taken in
+    again at the next checkpoint."""
+    min_nodes_after: Duration = Duration.parse("2m")
+    """How long a gang waits for all its nodes before it goes on with ``min_nodes``."""
+    reform_timeout: Duration = Duration.parse("15m")
+    """How long a gang that lost nodes waits for others in their place; then it fails, and gives back the instances it has."""
     ranks_per_node: int = Field(default=1, ge=1)
     """MPI ranks on each node. Ranks are numbered node by node."""
     cpus_per_rank: int = Field(default=1, ge=1)
@@ -127,10 +133,11 @@ class JobSpec(Document):
     shared_memory: Memory | None = None
     """Size of ``/dev/shm``, which MPI uses between ranks of a node; chosen from ranks and memory if left out."""
     time_limit: Duration = Duration.parse("1h")
-    """Longest time one attempt may run, at least 60 s (R40). There is always one: a hung job must not run for ever."""
+    """Longest time one attempt may run, at least 60 s (R40). There is always one: a hung job must not run for ever. Each node
+    of a gang has its own, from its own start, and waits for the others within it (R60)."""
     attempts: int = Field(default=3, ge=1, json_schema_extra={"maximum": 10})
-    """How often the job may be started in all (R38). Only lost nodes and failed image pulls are tried again, never the
-    program's own failure."""
+    """How often the job may be started in all (R38); of a gang, each node (R60). Only lost nodes and failed image pulls are
+    tried again, never the program's own failure."""
     launcher: Launcher = Launcher.AUTO
     """Which ``mpirun`` starts the ranks: auto, openmpi, mpich, intelmpi, or none to run the command once per node."""
     node_groups: tuple[NodeGroup, ...] = Field(default=(), json_schema_extra={"maxItems": 5})
@@ -149,11 +156,16 @@ class JobSpec(Document):
     """User the container runs as; the image's own if left out."""
     log: LogConfiguration | None = None
     """Log driver and options; CloudWatch logs if left out."""
-    join_timeout: Duration = Duration.parse("5m")
-    """How long the main node waits for the other nodes to start, image pull included (R36). Should be less than
-    ``time_limit``: only a node that is missed before then makes AWS Batch try again."""
-    lost_after: Duration = Duration.parse("2500ms")
+    join_timeout: Duration | None = None
+    """How long the main node waits for the other nodes to start, image pull included (R36): 5m, or 30m of a gang, whose
+    instances AWS starts one by one as it finds them. Should be less than ``time_limit``: only a node that is missed before
+    then makes AWS Batch try again."""
+    lost_after: Duration = Duration.parse("2s")
     """Silence after which a node counts as lost. AWS Batch does nothing when a child node dies (R37); the agents do."""
+    checkpoint_time: Duration | None = None
+    """How long the program takes for one checkpoint, as measured: ``run`` tells it at its end. For estimates only."""
+    checkpoint_interval: Duration | None = None
+    """How long the program computes between two checkpoints; ``check`` proposes the best if left out. For estimates only."""
     shape: Shape = Shape.AUTO
     """What the job becomes on AWS Batch: container, multinode or gang; chosen and explained if ``auto``."""
     waive: FrozenMap = Field(default_factory=dict)
@@ -165,9 +177,7 @@ class JobSpec(Document):
     def problems(self) -> list[Problem]:
         """What is wrong between fields, or within names."""
         found = [*self._node_problems(), *self._name_problems()]
-        for name, wait in (("join_timeout", self.join_timeout), ("lost_after", self.lost_after)):
-            if not wait:
-                found.append(Problem(name, f"must be more than 0s, but is {wait}"))
+        found += [Problem(name, "must be more than 0s, but is 0s") for name in _WAITS if getattr(self, name) == 0]
         unknown = [name for name in self.overlay if name not in ("register", "submit")]
         found += [Problem(f"overlay.{name}", "is not a document", "overlay has two parts: register and submit") for name in unknown]
         found += [

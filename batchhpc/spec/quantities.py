@@ -1,8 +1,9 @@
-"""Amounts of memory and time, written as people write them and kept exact."""
+"""Amounts of memory and time, and rates, written as people write them and kept exact."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,6 +16,21 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 _NUMBER = r"([0-9]{1,30}(?:\.[0-9]{1,30})?)"
+
+
+def _read_by(parse: Callable[[object], Any], examples: list[str]) -> core_schema.CoreSchema:
+    """The schema of a quantity that is read from text and written as text."""
+
+    def validate(value: object) -> Any:
+        try:
+            return parse(value)
+        except ValueError as error:
+            hint = f"write it with its unit: {', '.join(examples)}"
+            raise PydanticCustomError("quantity", "{reason}", {"reason": str(error), "hint": hint}) from error
+
+    return core_schema.no_info_plain_validator_function(
+        validate, serialization=core_schema.plain_serializer_function_ser_schema(str)
+    )
 
 
 class _Quantity(int):
@@ -52,16 +68,7 @@ class _Quantity(int):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        def validate(value: object) -> _Quantity:
-            try:
-                return cls.parse(value)
-            except ValueError as error:
-                hint = f"write it with its unit: {', '.join(cls._examples)}"
-                raise PydanticCustomError("quantity", "{reason}", {"reason": str(error), "hint": hint}) from error
-
-        return core_schema.no_info_plain_validator_function(
-            validate, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
+        return _read_by(cls.parse, cls._examples)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -133,3 +140,47 @@ class Duration(_Quantity):
             if count:
                 parts.append(f"{count}{unit}")
         return "".join(parts) or "0s"
+
+
+class Rate(Fraction):
+    """How often something happens, per hour: ``0.02/h``, ``0.5/d``. Exact, and more than 0."""
+
+    __slots__ = ()
+    _examples: ClassVar[list[str]] = ["0.02/h", "0.5/d"]
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Reads ``0.02/h``.
+
+        Raises:
+            ValueError: it is not such a text, or 0.
+        """
+        if isinstance(value, cls):
+            return value
+        match = re.fullmatch(_NUMBER + r"\s*/\s*(h|d)", value.strip()) if isinstance(value, str) else None
+        if not match or not Fraction(match[1]):
+            raise ValueError(f"{shown(value)} is not how often something happens")
+        return cls(Fraction(match[1]) / (24 if match[2] == "d" else 1))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return _read_by(cls.parse, cls._examples)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*/\s*(h|d)\s*$", "examples": cls._examples}
+
+    def __str__(self) -> str:
+        whole = next((unit, amount) for unit, amount in (("h", Fraction(self)), ("d", 24 * Fraction(self))) if _decimal(amount))
+        return f"{_decimal(whole[1])}/{whole[0]}"
+
+
+def _decimal(amount: Fraction) -> str:
+    """A number as an exact decimal; nothing if it has none."""
+    rest, places = amount, 0
+    while rest.denominator % 2 == 0 or rest.denominator % 5 == 0:
+        rest, places = rest * 10, places + 1
+    if rest.denominator != 1:
+        return ""
+    digits = f"{rest.numerator:0{places + 1}}"
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits

@@ -34,6 +34,16 @@ def test_the_compiler_writes_exactly_the_contracts_variables(container):
     assert [secret["name"] for secret in container["secrets"]] == [contract.SECRET]
 
 
+def test_gangs_are_told_more_and_no_other_job_is():
+    """A gang is told the contract's further variables, all of them; a job of one node no more than the rest."""
+    for changes, expected in (
+        ({"shape": "gang"}, {*contract.COMPILED, *contract.COMPILED_FOR_GANGS}),
+        ({"nodes": 1}, {*contract.COMPILED}),
+    ):
+        told = variables(compile_job(SPEC.replace(**changes)).register["containerProperties"])
+        assert {name for name in told if name.startswith("BATCHHPC")} == expected
+
+
 def test_the_agent_understands_what_the_compiler_wrote(container):
     """The values arrive as they were meant, units included, and so does the command."""
     assert tuple(container["command"][: len(contract.NODE_COMMAND)]) == contract.NODE_COMMAND

@@ -9,6 +9,7 @@ from batchhpc.compiler.rules import (
     definition,
     environment,
     fabric,
+    gangs,
     nodes,
     resources,
     retries,
@@ -28,6 +29,6 @@ RULES: Final[dict[str, Rule]] = {
         key=lambda rule: int(rule.number[1:]),
     )
 }
-assert wishes.__name__, template.__name__  # their checks join the rules as they are imported
+assert all(each.__name__ for each in (wishes, gangs, template))  # their checks join the rules as they are imported
 
 __all__ = ["ELSEWHERE", "RULES", "Finding", "Rule"]

@@ -16,7 +16,6 @@ from batchhpc.compiler.rules.nodes import R3, R5, overlap
 from batchhpc.compiler.rules.resources import R7, R8, R9, R22, R26, not_launched, too_much_memory, unknown_type, vcpus_of
 from batchhpc.compiler.rules.retries import R40
 from batchhpc.compiler.rules.rule import Finding
-from batchhpc.compiler.rules.submission import R60
 from batchhpc.errors import Severity
 from batchhpc.spec import Capacity, Fabric, Memory, NodeGroup, Shape
 
@@ -142,9 +141,6 @@ def shape_for_nodes(plan: Plan) -> Iterator[Finding]:
     if plan.shape is Shape.CONTAINER and nodes > 1:
         message = f"is container, which has one node, but nodes is {nodes}"
         yield Finding("shape", message, "shape: auto", waivable=False)
-    if plan.shape is not Shape.GANG and (plan.spec.min_nodes or nodes) != nodes:
-        message = f"is {plan.spec.min_nodes}, but only a gang goes on with fewer nodes, and this job is {plan.why}"
-        yield Finding("min_nodes", message.rstrip("."), "leave it out", Severity.WARNING)
 
 
 @R5.plan
@@ -153,25 +149,6 @@ def groups_apart(plan: Plan) -> Iterator[Finding]:
     ranges = [NodeRange(*group.bounds(plan.spec.nodes)) for group in groups]
     for one, two in unclear(ranges, plan.spec.nodes):
         yield overlap(f"node_groups[{two}].nodes", groups[one].nodes, groups[two].nodes)
-
-
-@R60.plan
-def gang_of_equals(plan: Plan) -> Iterator[Finding]:
-    if plan.shape is not Shape.GANG:
-        return
-    if plan.spec.nodes < 2:
-        message = f"is gang, an array of 2 to 10000 children, but nodes is {plan.spec.nodes}"
-        yield Finding("shape", message, "shape: auto", topic="size")
-    if plan.spec.node_groups:
-        message = f"has {len(plan.spec.node_groups)} groups, but the nodes of a gang are children of one array, all alike"
-        yield Finding("node_groups", message, "an on-demand environment, or no node_groups", waivable=False)
-
-
-@R60.plan
-def fewest_nodes(plan: Plan) -> Iterator[Finding]:
-    if plan.shape is Shape.GANG and plan.spec.min_nodes is not None:
-        message = f"is {plan.spec.min_nodes}, which has no effect yet: gangs go on with fewer nodes in a later release"
-        yield Finding("min_nodes", message, "leave it out", Severity.WARNING)
 
 
 @R67.plan
@@ -213,7 +190,7 @@ def whole_seconds(plan: Plan) -> Iterator[Finding]:
 
 @R40.plan
 def missing_nodes_are_noticed(plan: Plan) -> Iterator[Finding]:
-    wait, limit = plan.spec.join_timeout, plan.spec.time_limit
+    wait, limit = plan.join_timeout, plan.spec.time_limit
     if plan.spec.nodes > 1 and wait >= limit:
         message = f"is {wait}, not less than time_limit, {limit}: a node that never joins ends as a time-out, which is not retried"
         yield Finding("join_timeout", message, "less than time_limit", Severity.WARNING)

@@ -190,10 +190,46 @@ def test_a_wait_for_nodes_as_long_as_the_job_is_a_warning():
     assert compile_job(JOB.replace(time_limit="60s")).warnings == ()
 
 
-def test_fewest_nodes_of_a_gang_have_no_effect_yet():
-    """A gang that names its fewest nodes is warned that this is for a later release."""
-    warnings = compile_job(JOB.replace(nodes=4, shape="gang", min_nodes=2)).warnings
-    assert [(problem.path, problem.rule) for problem in warnings] == [("min_nodes", "R60")]
+@pytest.mark.parametrize(
+    ("changes", "paths"),
+    [
+        ({}, []),
+        ({"min_nodes": 2, "min_nodes_after": "10s", "reform_timeout": "20m"}, []),
+        ({"min_nodes_after": "1m"}, ["min_nodes_after"]),
+        ({"min_nodes": 4, "min_nodes_after": "1m"}, ["min_nodes_after"]),
+        ({"min_nodes": 2, "reform_timeout": "2m"}, ["min_nodes_after"]),
+        ({"min_nodes": 2, "reform_timeout": "1h", "join_timeout": "90s"}, ["min_nodes_after", "reform_timeout"]),
+        ({"time_limit": "10m", "join_timeout": "1m"}, ["reform_timeout"]),
+    ],
+)
+def test_waits_of_a_gang_make_sense(changes, paths):
+    """Times of a gang that end before what they wait for, or that nothing waits for, are warned of."""
+    warnings = compile_job(JOB.replace(nodes=4, shape="gang", **changes)).warnings
+    assert sorted(problem.path for problem in warnings) == paths
+    assert {problem.rule for problem in warnings} <= {"R60"}
+
+
+@pytest.mark.parametrize("changes", [{"min_nodes": 1}, {"min_nodes_after": "2m"}, {"reform_timeout": "15m"}])
+@pytest.mark.parametrize("shape", ["auto", "multinode"])
+def test_what_only_gangs_do_is_told_of_other_shapes(changes, shape):
+    """A field of gangs that another shape's spec sets has no effect, and that is said; all nodes as the fewest are no wish."""
+    spec = JOB.replace(nodes=2, shape=shape)
+    assert [(problem.path, problem.rule) for problem in compile_job(spec.replace(**changes)).warnings] == [(*changes, "R60")]
+    assert compile_job(spec.replace(min_nodes=2)).warnings == ()
+
+
+def test_a_gang_needs_a_bucket_where_it_can_be_submitted():
+    """A gang for a queue without a bucket is refused, without a job role it is warned of; where there is no queue, neither."""
+    gang = JOB.replace(nodes=4, waive={"R60": "please"})
+    with pytest.raises(InvalidSpec) as caught:
+        compile_job(gang, Environment(capacity="spot", queue="spot"))
+    told = [(problem.path, problem.severity) for problem in caught.value.problems]
+    assert told == [("environment.bucket", Severity.ERROR), ("environment.job_role_arn", Severity.WARNING)]
+    role = "arn:aws:iam::123456789012:role/job"
+    good = Environment(capacity="spot", queue="spot", bucket="results", job_role_arn=role)
+    assert compile_job(gang.replace(waive={}), good).warnings == ()
+    assert compile_job(gang.replace(waive={}), Environment(capacity="spot")).warnings == ()
+    assert compile_job(gang.replace(waive={}, nodes=1), Environment(capacity="spot", queue="spot")).warnings == ()
 
 
 def test_letters_of_all_scripts_stay_in_tags():

@@ -57,6 +57,33 @@ def test_times_are_told_in_seconds():
     assert (told[contract.JOIN_TIMEOUT], told[contract.LOST_AFTER], told[contract.STOP_GRACE]) == ("3600", "1.25", "120")
 
 
+def test_a_gang_is_told_where_its_record_is_and_how_long_to_wait():
+    """Records are in the environment's bucket, times are seconds, and the fewest nodes are all unless the spec says fewer."""
+    environment = Environment(capacity="spot", bucket="results")
+    spec = JOB.replace(nodes=4, min_nodes=3, min_nodes_after="90s", reform_timeout="2500ms", time_limit="2h")
+    told = _variables(_containers(spec, environment)[0])
+    assert [told[name] for name in contract.COMPILED_FOR_GANGS] == ["s3://results/batchhpc/gangs", "3", "90", "2.5", "7200"]
+    told = _variables(_containers(JOB.replace(nodes=4), environment)[0])
+    assert [told[name] for name in contract.COMPILED_FOR_GANGS[1:]] == ["4", "120", "900", "3600"]
+
+
+@pytest.mark.parametrize(("shape", "seconds"), [("multinode", "300"), ("gang", "1800")])
+def test_a_gang_waits_longer_for_its_first_nodes(shape, seconds):
+    """Nodes of a gang are started one by one, so it waits longer than a multi-node job, unless the spec says how long."""
+    spec = JOB.replace(nodes=2, shape=shape)
+    assert _variables(_containers(spec)[0])[contract.JOIN_TIMEOUT] == seconds
+    assert _variables(_containers(spec.replace(join_timeout="7m"))[0])[contract.JOIN_TIMEOUT] == "420"
+
+
+def test_only_lost_nodes_of_a_gang_are_started_again():
+    """A gang that gave up its instances is not retried: only 75, lost hosts and image pulls are, child by child (R39, R60)."""
+    made = compile_job(JOB.replace(nodes=2, shape="gang"))
+    entries = made.register["retryStrategy"]["evaluateOnExit"]
+    assert [entry["onExitCode"] for entry in entries if "onExitCode" in entry] == [str(contract.EXIT_INFRASTRUCTURE)]
+    assert entries[-1] == {"onReason": "*", "action": "EXIT"}
+    assert "retryStrategy" not in made.submit
+
+
 def test_agents_of_several_nodes_share_a_secret():
     """Jobs of several nodes get the environment's secret beside the user's; a single node needs none."""
     secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mine"

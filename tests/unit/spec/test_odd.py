@@ -95,7 +95,9 @@ def test_a_secret_is_no_variable_of_a_group() -> None:
         SPEC.replace(env={}, secrets={"A": arn}, nodes=2, node_groups=[{"nodes": "0", "env": {"A": "b"}}])
 
 
-@pytest.mark.parametrize("field", ["join_timeout", "lost_after"])
+@pytest.mark.parametrize(
+    "field", ["min_nodes_after", "reform_timeout", "join_timeout", "lost_after", "checkpoint_time", "checkpoint_interval"]
+)
 def test_waits_are_positive(field: str) -> None:
     """A wait of no time at all would end every job, and is refused."""
     with pytest.raises(InvalidSpec, match=f"{field}: must be more than 0s, but is 0s"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchhpc.spec import Duration, Memory
+from batchhpc.spec import Duration, Memory, Rate
 
 
 @given(st.integers(0, 2**50))
@@ -65,3 +65,27 @@ def test_exact() -> None:
     """Fractions of the units that AWS wants are exact, so that nothing is rounded before a rule has seen it."""
     assert Memory.parse("1 GB").mib == Fraction(10**9, 2**20)
     assert Duration.parse("2.5s").seconds == Fraction(5, 2)
+
+
+@given(st.integers(1, 10**9), st.integers(0, 9), st.sampled_from("hd"))
+def test_rate_round_trip(digits: int, places: int, unit: str) -> None:
+    """The text of any rate reads back as the same rate."""
+    rate = Rate.parse(f"{digits / 10**places:.{places}f}/{unit}")
+    assert Rate.parse(str(rate)) == rate
+
+
+@pytest.mark.parametrize(
+    ("text", "per_hour", "written"),
+    [("0.02/h", "1/50", "0.02/h"), ("0.1 / d", "1/240", "0.1/d"), (" 3/h", "3", "3/h"), ("12/d", "1/2", "0.5/h")],
+)
+def test_rate(text: str, per_hour: str, written: str) -> None:
+    """A rate is kept exact, and written per hour, or per day where that has no end."""
+    assert Rate.parse(text) == Fraction(per_hour)
+    assert str(Rate.parse(text)) == written
+
+
+@pytest.mark.parametrize("value", ["0.02", 0.02, "0/h", "-1/h", "1/m", "1/w", "5%/month", "/h", "", True, None, "1 h"])
+def test_rate_refused(value: object) -> None:
+    """A rate without unit, of nothing, or per a length of time that is not always as long is refused."""
+    with pytest.raises(ValueError, match="is not how often"):
+        Rate.parse(value)

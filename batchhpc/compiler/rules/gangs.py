@@ -1,0 +1,80 @@
+"""What the user asks for of a gang, the nodes of which are children of one array (R60)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from batchhpc.compiler.plan import Plan
+from batchhpc.compiler.rules.rule import Finding
+from batchhpc.compiler.rules.submission import R60
+from batchhpc.errors import Severity
+from batchhpc.spec import Shape
+
+_OF_GANGS = {
+    "min_nodes": "goes on with fewer nodes",
+    "min_nodes_after": "goes on with fewer nodes",
+    "reform_timeout": "waits for others in place of lost nodes",
+}
+
+
+@R60.plan
+def gang_of_equals(plan: Plan) -> Iterator[Finding]:
+    if plan.shape is not Shape.GANG:
+        return
+    if plan.spec.nodes < 2:
+        message = f"is gang, an array of 2 to 10000 children, but nodes is {plan.spec.nodes}"
+        yield Finding("shape", message, "shape: auto", topic="size")
+    if plan.spec.node_groups:
+        message = f"has {len(plan.spec.node_groups)} groups, but the nodes of a gang are children of one array, all alike"
+        yield Finding("node_groups", message, "an on-demand environment, or no node_groups", waivable=False)
+
+
+@R60.plan
+def wishes_of_gangs(plan: Plan) -> Iterator[Finding]:
+    if plan.shape is Shape.GANG:
+        return
+    for name, what in _OF_GANGS.items():
+        given = getattr(plan.spec, name)
+        if name in plan.spec.model_fields_set and given is not None and not (name == "min_nodes" and given == plan.spec.nodes):
+            message = f"is {given}, but only a gang {what}, and this job is {plan.why.rstrip('.')}"
+            yield Finding(name, message, "leave it out", Severity.WARNING)
+
+
+@R60.plan
+def records_have_a_place(plan: Plan) -> Iterator[Finding]:
+    environment = plan.environment
+    if plan.shape is not Shape.GANG or "queue" not in environment.model_fields_set:  # nothing can be submitted there
+        return
+    if environment.bucket is None:
+        message = (
+            f"is missing, but the nodes of a gang find each other through a bucket, and environment {environment.name} has none"
+        )
+        yield Finding("environment.bucket", message, "the name of one that the job role may read and write", waivable=False)
+    if environment.job_role_arn is None:
+        message = "is missing, but the nodes of a gang read and write their record in the bucket with it"
+        hint = "the ARN of a role that may, unless the role of the instances themselves may"
+        yield Finding("environment.job_role_arn", message, hint, Severity.WARNING)
+
+
+@R60.plan
+def waits_make_sense(plan: Plan) -> Iterator[Finding]:
+    if plan.shape is not Shape.GANG:
+        return
+    spec, given = plan.spec, plan.spec.model_fields_set
+    if spec.reform_timeout >= spec.time_limit:
+        message = f"is {spec.reform_timeout}, not less than time_limit, {spec.time_limit}, of which waiting is a part"
+        yield Finding(
+            "reform_timeout", f"{message}: a gang that waits ends as a time-out", "less than time_limit", Severity.WARNING
+        )
+    if "min_nodes_after" not in given and plan.min_nodes == spec.nodes:
+        return
+    if plan.min_nodes == spec.nodes:
+        message = f"is {spec.min_nodes_after}, but without min_nodes the gang always waits for all {spec.nodes} nodes"
+        yield Finding("min_nodes_after", message, f"min_nodes: {max(1, spec.nodes // 2)}, or leave it out", Severity.WARNING)
+        return
+    for name, longest in (("join_timeout", plan.join_timeout), ("reform_timeout", spec.reform_timeout)):
+        if spec.min_nodes_after >= longest:
+            message = (
+                f"is {spec.min_nodes_after}, not less than {name}, {longest}, so the gang gives up before it goes on with fewer"
+            )
+            yield Finding("min_nodes_after", message, f"less than {name}", Severity.WARNING)

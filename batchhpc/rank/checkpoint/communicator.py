@@ -1,0 +1,45 @@
+"""The ranks, as far as checkpoints need them: two calls of mpi4py's ``MPI.Comm``, always from the caller's thread."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from batchhpc.rank.checkpoint.errors import CheckpointError
+
+
+class Communicator(Protocol):
+    """The calls of mpi4py's ``MPI.Comm`` that are made."""
+
+    @property
+    def rank(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    def bcast(self, obj: Any, /) -> Any: ...
+    def allgather(self, sendobj: Any, /) -> list[Any]: ...
+
+
+class Alone:
+    """A program of one rank, without MPI."""
+
+    rank, size = 0, 1
+
+    def bcast(self, obj: Any, /) -> Any:
+        return obj
+
+    def allgather(self, sendobj: Any, /) -> list[Any]:
+        return [sendobj]
+
+
+def raise_together(comm: Communicator, problem: CheckpointError | None) -> None:
+    """Raises on every rank what went wrong on any of them, so that none waits for one that has left. Collective."""
+    raise_first(comm.allgather(problem), problem)
+
+
+def raise_first(problems: list[CheckpointError | None], own: CheckpointError | None) -> None:
+    """Raises the problem of the lowest rank that has one, if any does; ``problems`` are all ranks', in order."""
+    met = [(rank, problem) for rank, problem in enumerate(problems) if problem is not None]
+    if met:
+        rank, first = met[0]
+        where = f"rank {rank}: " if len(problems) > 1 else ""
+        more = f"\n  the same or else on {len(met) - 1} more of {len(problems)} ranks" if len(met) > 1 else ""
+        raise type(first)(f"{where}{first}{more}") from own
