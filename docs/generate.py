@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import batchhpc.spec
-from batchhpc import errors
+from batchhpc import errors, rank
 from batchhpc.agent import contract, follower, gang, rendezvous
 from batchhpc.agent.rendezvous import Leader, Phase
 from batchhpc.cli import arguments
@@ -28,6 +28,8 @@ from batchhpc.spec.quantities import Duration, Memory, Rate
 
 REFERENCE = Path(__file__).with_name("reference")
 HEAD = "<!-- Written by docs/generate.py (make docs); change the code, not this page. -->\n"
+_SECTIONS, _STEP = ("Args:", "Attributes:", "Returns:", "Raises:"), 4  # of docstrings, and their indentation
+_FOR_TESTS = ("self", "environ", "clock", "stdout", "stderr")  # arguments that a program has no need to give
 _WORDS = {
     str: "text",
     int: "whole number",
@@ -162,7 +164,7 @@ stand before the verb, too.
 | `destroy` | `outcome` (`destroyed`, `nothing`), `destroyed` and `left` (each: `environment`, `region`, `state`, `resources`, `data`, `jobs`, `definitions`) |
 | `environments` | `environments` (each: `name`, `region`, `state`, `reason`, `queue`, `capacity`, `instance_types`, `max_nodes`) |
 | `submit` | `id`, `name`, `queue`, `shape`, `cost` (as `cost` below, without `job`), `warnings`; with `--wait` or `--follow` as `run`, and `cost` |
-| `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem), and `cost`: null before it started, else as `cost ID` below, without `id` |
+| `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem), and `cost`: null before it started, else as `cost ID` below, without `id`, and `progress`: null unless it runs and has told, else `done`, `total`, `unit`, `rate` (a second), `seconds_left`, `attempt`, `told_at` (Unix seconds) |
 | `list` | `jobs` (each: `id`, `name`, `state`, `queue`, `status_reason`, `created_at`, `started_at`, `stopped_at`, `nodes`, `exit_code`), `queues` |
 | `logs` | `lines` (each: `node`, `attempt`, `text`), written as they come |
 | `wait` | `jobs`, each as `status` without `waiting` |
@@ -220,6 +222,56 @@ def _form(action: argparse.Action) -> str:
 
 def _example(verb: argparse.ArgumentParser) -> str:
     return (verb.epilog or "").removeprefix("example: ")
+
+
+# --- rank.md -------------------------------------------------------------------------------------------------------------
+
+
+def rank_page() -> str:
+    """What a program may import on its ranks."""
+    parts = [
+        "# `batchhpc.rank`\n",
+        "What your program imports on every rank: `from batchhpc.rank import progress, notice, exact_sum`. All of it works under a",
+        "plain `mpirun`, too. `comm` is mpi4py's communicator; without it the program is the only rank.\n",
+    ]
+    for name in rank.__all__:
+        member = getattr(rank, name)
+        parts.append(f"## {name}\n\n```python\n{_signature(name, member)}\n```\n\n{_sections(member)}")
+        methods = vars(member).items() if inspect.isclass(member) else ()
+        for each, method in methods:
+            if not each.startswith("_") and inspect.isroutine(method):
+                shown = _signature(f"{name}.{each}", getattr(member, each))
+                parts.append(f"```python\n{shown}\n```\n\n{_sections(getattr(member, each))}")
+    return "\n".join(parts)
+
+
+def _signature(name: str, member: typing.Any) -> str:
+    """As it is called, without types."""
+    if inspect.isclass(member) and issubclass(member, Exception):
+        return name
+    signature = inspect.signature(member)
+    shown = [each for each in signature.parameters.values() if each.name not in _FOR_TESTS]
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in shown]
+    return f"{name}{signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)}"
+
+
+def _sections(member: typing.Any) -> str:
+    """A docstring whose arguments, attributes and errors are lists."""
+    lines: list[str] = []
+    listed = inside = False
+    for line in markdown(inspect.getdoc(member)).splitlines():
+        indent, text = len(line) - len(line.lstrip()), line.strip()
+        name, colon, rest = text.partition(": ")
+        if text in _SECTIONS:
+            listed, inside = text != "Returns:", True
+            lines += [*[""] * bool(lines and lines[-1]), f"{text.strip(':')}:", ""]
+        elif listed and indent == _STEP and colon:
+            inside = name not in _FOR_TESTS
+            lines += [f"- `{name}`: {rest}"] * inside
+        elif inside or not listed:
+            shown = text if inside else line.removesuffix(":") if line.endswith("::") else line
+            lines.append(f"  {text}" if listed and text else shown)
+    return "\n".join(lines) + "\n"
 
 
 # --- errors.md, agent.md, rules.md ---------------------------------------------------------------------------------------
@@ -320,6 +372,7 @@ PAGES = {
     "errors.md": errors_page,
     "agent.md": agent,
     "rules.md": rules,
+    "rank.md": rank_page,
 }
 
 

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TextIO
 
 from batchhpc.agent.contract import parse_event_line
 from batchhpc.cli.view import PlainView, View
@@ -16,14 +16,18 @@ from batchhpc.jobs import Job, JobStatus, LogLine
 
 def view_of(args: argparse.Namespace) -> View:
     """A live view on a terminal, else plain lines; on standard error if standard output is for JSON."""
-    out = sys.stderr if args.json else sys.stdout
+    return view_on(sys.stderr if args.json else sys.stdout, quiet=args.quiet)
+
+
+def view_on(out: TextIO, *, quiet: bool) -> View:
+    """A live view on a terminal, else plain lines; quiet ones leave out the agent's own."""
     if not out.isatty():
-        return PlainView(out, quiet=args.quiet)
+        return PlainView(out, quiet=quiet)
     from rich.console import Console  # noqa: PLC0415 - a pipe needs none of this
 
     from batchhpc.cli.live import LiveView  # noqa: PLC0415
 
-    return LiveView(Console(file=out, highlight=False, markup=False, emoji=False), quiet=args.quiet)
+    return LiveView(Console(file=out, highlight=False, markup=False, emoji=False), quiet=quiet)
 
 
 def follow(

@@ -24,7 +24,10 @@ _STYLE = {JobState.RUNNING: "cyan", JobState.SUCCEEDED: "green", JobState.FAILED
 
 
 class LiveView:
-    """A view that redraws itself, so often and no more: a program may print faster than a terminal can show."""
+    """A view that redraws itself, so often and no more: a program may print faster than a terminal can show.
+
+    Where nobody tells it the job's state, the progress alone stays below the output.
+    """
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self._console = console
@@ -84,9 +87,10 @@ class LiveView:
         """Draws the part that stays below the output."""
         with self._lock:
             status, progress = self._status, self._progress
-        if status is None:
-            return
-        yield Group(*self._parts(status, progress))
+        if status is not None:
+            yield Group(*self._parts(status, progress))
+        elif progress.done > 0:
+            yield progress_bar(progress)
 
     def _parts(self, status: JobStatus, progress: Progress) -> list[Text | Table]:
         since = f" {time.time() - status.started_at:.0f} s" if status.started_at and not status.state.ended else ""
@@ -104,12 +108,8 @@ class LiveView:
 def progress_bar(progress: Progress) -> Table:
     """A bar and its numbers; numbers only where the total is not known."""
     row = Table.grid(padding=(0, 1))
-    unit = f" {progress.unit}".rstrip()
-    if progress.total > 0:
-        bar = ProgressBar(total=progress.total, completed=min(progress.done, progress.total), width=40)
-        row.add_row(bar, f"{progress.done:,.0f} of {progress.total:,.0f}{unit}")
-    else:
-        row.add_row(f"{progress.done:,.0f}{unit}")
+    bar = ProgressBar(total=progress.total, completed=min(progress.done, progress.total), width=40)
+    row.add_row(*([bar] if progress.total > 0 else []), Text(progress.text()))
     return row
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 
 from batchhpc.aws.jobs.describe import parent_of
 from batchhpc.cli.deployed import Warnings, runner_of
+from batchhpc.cli.following import view_on
 from batchhpc.cli.main import EXIT_INTERRUPTED
 from batchhpc.cli.submit import region_option
+from batchhpc.jobs import LogLine
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,14 +24,24 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             _print_json(wanted)
         else:
-            for line in wanted:
-                print(f"[node {line.node}] {line.text}", flush=args.follow)
+            _show(wanted, follow=args.follow)
     except KeyboardInterrupt:
         if args.follow:
             job = parent_of(args.id)
             print(f"\njob {job} goes on; batchhpc cancel {job}{region_option(args)} ends it", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
+
+
+def _show(lines: Iterator[LogLine], *, follow: bool) -> None:
+    """Line by line; a terminal that follows has the progress below them, as a bar."""
+    if follow and sys.stdout.isatty():
+        with view_on(sys.stdout, quiet=False) as view:
+            for line in lines:
+                view.line(line)
+        return
+    for line in lines:
+        print(f"[node {line.node}] {line.text}", flush=follow)
 
 
 def _print_json(lines: object) -> None:

@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from math import isfinite
-from typing import Protocol, Self, TextIO
+from typing import Any, Protocol, Self, TextIO
 
 from batchhpc.agent.contract import parse_event_line
-from batchhpc.cli.wording import counted
+from batchhpc.cli.wording import counted, lasted
 from batchhpc.jobs import Attempt, JobStatus, LogLine
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far the program is, as its ranks tell in ``event=progress`` lines."""
+    """How far the program is, as its ranks tell in ``event=progress`` lines.
+
+    Attributes:
+        rate: ``unit`` a second; 0 if not known.
+        told_at: Unix seconds; 0 if not known.
+    """
 
     done: float = 0
     total: float = 0
     unit: str = ""
     attempt: int = 0
+    rate: float = 0
+    told_at: float = 0
 
-    def take(self, event: dict[str, str], attempt: int) -> None:
-        """Takes one such line; lines that make no sense are left alone, they are only for show."""
+    @property
+    def seconds_left(self) -> float | None:
+        """At the rate so far; None if it cannot be said."""
+        return max(0.0, self.total - self.done) / self.rate if self.rate > 0 and self.total > 0 else None
+
+    def to_data(self) -> dict[str, Any]:
+        """As JSON types."""
+        return {**asdict(self), "seconds_left": self.seconds_left}
+
+    def text(self) -> str:
+        """``250 of 1,000 reads, 12/s, 60 s left``; of these what is known."""
+        unit = f" {self.unit}".rstrip()
+        parts = [f"{self.done:,.0f} of {self.total:,.0f}{unit}" if self.total > 0 else f"{self.done:,.0f}{unit}"]
+        if self.rate > 0:
+            parts.append(f"{self.rate:,.0f}/s" if self.rate >= 100 else f"{self.rate:.2g}/s")
+        if self.seconds_left:
+            parts.append(f"{lasted(self.seconds_left)} left")
+        return ", ".join(parts)
+
+    def take(self, event: dict[str, str], attempt: int) -> bool:
+        """Takes one such line; gives whether it makes sense: one that does not is left alone, for it is only for show."""
         try:
-            done, total = float(event["done"]), float(event["total"])
+            done, total, rate = float(event["done"]), float(event["total"]), float(event.get("rate", "0"))
         except (KeyError, ValueError):
-            return
-        if not (isfinite(done) and isfinite(total)):
-            return
-        self.done, self.total, self.unit, self.attempt = done, total, event.get("unit", ""), attempt
+            return False
+        if not (isfinite(done) and isfinite(total) and isfinite(rate)):
+            return False
+        self.done, self.total, self.rate = done, total, rate
+        self.unit, self.attempt = event.get("unit", ""), attempt
+        return True
+
+
+def newest_progress(lines: Iterable[LogLine]) -> Progress | None:
+    """How far the program was at the end of these lines; None if it has not said in them."""
+    progress, told = Progress(), False
+    for line in lines:
+        event = parse_event_line(line.text)
+        if event and event["event"] == "progress" and progress.take(event, line.attempt):
+            told, progress.told_at = True, datetime.fromisoformat(line.text.partition(" ")[0]).timestamp()
+    return progress if told else None
 
 
 class View(Protocol):

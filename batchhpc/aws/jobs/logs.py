@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _HELD = 20_000  # events in memory, of all streams together
 _PAGE = (50, 10_000)  # events of a page: fewest worth a call, most that AWS gives
+_NO_STREAM = "ResourceNotFoundException"  # nothing was written yet, or retention has taken it
 _READS = 50  # streams that one look of a follower reads; of a thousand nodes it reads all in twenty looks
 
 Event = tuple[int, LogLine]
@@ -35,6 +36,23 @@ def merged(logs: CloudWatchLogsClient, streams: Iterable[Stream], until: float) 
     page = max(_PAGE[0], min(_PAGE[1], _HELD // max(1, len(wanted))))
     each = [_all(Cursor(logs, stream, page, int(until * 1000) + 1)) for stream in wanted]
     return (line for _, line in heapq.merge(*each, key=lambda event: event[0]))
+
+
+def last_lines(logs: CloudWatchLogsClient, stream: Stream, count: int) -> list[LogLine]:
+    """The newest lines of a stream, of at most so many events, in order; none of one that does not exist yet. One call.
+
+    Raises:
+        Unavailable: AWS cannot be asked, or refuses.
+    """
+    try:
+        with sdk_errors():
+            answer = logs.get_log_events(logGroupName=stream.group, logStreamName=stream.name, startFromHead=False, limit=count)
+    except Unavailable as error:
+        if error.__cause__ and code_of(error.__cause__) == _NO_STREAM:
+            return []
+        raise
+    texts = (text for event in answer["events"] for text in event["message"].splitlines())
+    return [LogLine(stream.node, stream.attempt, text) for text in texts]
 
 
 def _all(cursor: Cursor) -> Iterator[Event]:
@@ -89,7 +107,7 @@ class Cursor:
             return self._ask({"nextToken": self._token} if self._token else {}), 0
         except Unavailable as error:
             code = code_of(error.__cause__) if error.__cause__ else ""
-            if code == "ResourceNotFoundException":  # nothing was written yet, or retention has taken it
+            if code == _NO_STREAM:
                 return None, 0
             if code != "InvalidParameterException" or not self._token:
                 raise

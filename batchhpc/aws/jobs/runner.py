@@ -9,10 +9,10 @@ from typing import Final, Self
 
 from batchhpc.aws.environments.deployed import deployed
 from batchhpc.aws.jobs.definitions import definition_arn
-from batchhpc.aws.jobs.describe import Detail, Stream, drivers, job_status, node_ids, streams
+from batchhpc.aws.jobs.describe import Detail, Stream, drivers, index_of, job_status, node_ids, streams
 from batchhpc.aws.jobs.ends import end
 from batchhpc.aws.jobs.listing import list_jobs
-from batchhpc.aws.jobs.logs import Tail, merged
+from batchhpc.aws.jobs.logs import Tail, last_lines, merged
 from batchhpc.aws.jobs.polling import LONGEST_WAIT, Pace, Pauses, as_ended, describe, passing
 from batchhpc.aws.jobs.preflight import job_problems
 from batchhpc.aws.jobs.submission import Submission, send
@@ -164,6 +164,19 @@ class BatchRunner:
             return (line for line in lines if attempt in (None, line.attempt))
         wanted = [each for each in self._streams(*self._whole(job_id)) if attempt in (None, each.attempt)]
         return merged(self._clients.logs, wanted, self._pace.now())
+
+    def last_lines(self, job_id: str, count: int) -> list[LogLine]:
+        """The newest lines of the main node, or a gang's leader, in its newest attempt: of at most so many log events.
+
+        Raises:
+            JobNotFound: AWS Batch knows no such job.
+            Unavailable: AWS cannot be asked.
+        """
+        detail = self._detail(job_id)
+        if ids := node_ids(detail):
+            detail = self._detail(ids[index_of(detail)])
+        newest = max(streams(detail), key=lambda stream: stream.attempt, default=None)
+        return last_lines(self._clients.logs, newest, count) if newest else []
 
     def changes(self, job_id: str, *, lines: bool = True) -> Iterator[LogLine | JobStatus]:
         """Every line from the first on, and the job's status now and whenever it is another, until the job has ended.

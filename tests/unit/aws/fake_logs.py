@@ -25,14 +25,13 @@ class FakeLogs:
         key = (request["logGroupName"], request["logStreamName"])
         if key not in self.streams:
             raise Refusal("The specified log stream does not exist.", "ResourceNotFoundException")
-        if not request.get("startFromHead"):
-            raise Refusal("this fake reads from the head only", "InvalidParameterException")
         token = request.get("nextToken", "")
         if token in self.expired:
             raise Refusal("The specified nextToken is invalid.", "InvalidParameterException")
         first, last = request.get("startTime", 0), request.get("endTime", 1 << 62)
         events = [event for event in self.streams[key] if first <= event[0] < last]
-        begin = int(token.partition("/")[2] or 0)
-        end = min(len(events), begin + min(request.get("limit", 10_000), self.page))
+        size = min(request.get("limit", 10_000), self.page)
+        begin = int(token.partition("/")[2] or (0 if request.get("startFromHead") else max(0, len(events) - size)))
+        end = min(len(events), begin + size)
         shown = [{"timestamp": at, "message": text, "ingestionTime": at} for at, text in events[begin:end]]
         return {"events": shown, "nextForwardToken": f"f/{end}", "nextBackwardToken": f"b/{begin}"}

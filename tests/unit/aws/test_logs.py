@@ -57,6 +57,28 @@ def test_one_node() -> None:
     assert texts(aws.runner.logs(f"{job.id}#1")) == [(1, "node 1")]
 
 
+def test_last_lines_are_of_the_main_node_and_its_newest_attempt() -> None:
+    """The end of the main node's newest stream, whatever other nodes and attempts have put out; of a node, that node's."""
+    aws = Aws()
+    job, held = aws.submit(2)
+    held.run()
+    aws.fake.logs.put(held.nodes[0].stream, (1, "attempt 1"))
+    held.finish(75)
+    held.run()
+    assert aws.runner.last_lines(job.id, 2) == []
+    aws.fake.logs.put(held.nodes[0].stream, (1, "a"), (2, "b"), (3, "c\nd"))
+    aws.fake.logs.put(held.nodes[1].stream, (9, "child"))
+    assert aws.runner.last_lines(job.id, 2) == [LogLine(0, 2, text) for text in ("b", "c", "d")]
+    assert aws.runner.last_lines(f"{job.id}#1", 5) == [LogLine(1, 2, "child")]
+
+
+def test_last_lines_of_a_job_that_waits() -> None:
+    """A job that has no stream yet has no lines."""
+    aws = Aws()
+    job, _ = aws.submit(2)
+    assert aws.runner.last_lines(job.id, 2) == []
+
+
 def test_nothing_written_yet() -> None:
     """A job that has not started, or a stream that does not exist yet, has no lines and is no error."""
     aws = Aws()

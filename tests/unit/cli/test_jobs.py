@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import re
+
 import pytest
 
+from batchhpc.agent.contract import event_line
+from batchhpc.cli.main import main
 from tests.unit.aws.fake_jobs import FakeJob
 from tests.unit.cli.account import Account, interrupted
 
@@ -49,6 +54,62 @@ def test_status_as_json(account: Account) -> None:
     assert (shown["state"], shown["process_exit_code"], len(shown["nodes"])) == ("RUNNABLE", 1, 2)
     assert (shown["waiting"]["position"], shown["waiting"]["listed"]) == (1, 1)
     assert account("status", account.end(5).id, "--json").json["waiting"] is None
+
+
+def tells(account: Account, node: FakeJob, *done: int) -> None:
+    """Rank 0 of that node says how far it is, after other output."""
+    for at, figure in enumerate(done):
+        line = event_line(1_800_000_000.0, 0, "progress", rank=0, done=figure, total=1000, unit="paths", rate=25)
+        account.aws.fake.logs.put(node.stream, (2 * at, "output"), (2 * at + 1, line))
+
+
+def test_status_shows_the_newest_progress(account: Account) -> None:
+    """A running job that tells how far it is has a line with its newest figures, rate and time left; one call reads them."""
+    _, held = account.aws.submit(2)
+    held.run()
+    assert "paths" not in account("status", held.id).out
+    tells(account, held.nodes[0], 100, 200, 250)
+    tells(account, held.nodes[1], 999)
+    account.aws.fake.calls.clear()
+    said = account("status", held.id)
+    assert "250 of 1,000 paths, 25/s, 30 s left" in said.out
+    assert account.aws.fake.calls["GetLogEvents"] == 1
+    assert account("status", held.id, "--json").json["progress"] == {
+        "done": 250.0,
+        "total": 1000.0,
+        "unit": "paths",
+        "attempt": 1,
+        "rate": 25.0,
+        "told_at": 1_800_000_000.0,
+        "seconds_left": 30.0,
+    }
+
+
+def test_status_of_a_gang_shows_its_leaders_progress(account: Account) -> None:
+    """Of an array, which is never RUNNING itself (R60), child 0 tells, in its newest attempt."""
+    held = account.aws.array(3)
+    held.run()
+    tells(account, held.children[0], 40)
+    assert account("status", held.id, "--json").json["progress"]["done"] == 40
+
+
+def test_status_without_a_log(account: Account) -> None:
+    """A log that cannot be read leaves out the progress, and nothing else."""
+    _, held = account.aws.submit(2)
+    held.run()
+    tells(account, held.nodes[0], 100)
+    account.aws.fake.fault("GetLogEvents", "AccessDeniedException")
+    said = account("status", held.id)
+    assert (said.code, "paths" in said.out) == (0, False)
+    assert said.out.startswith(f"kmers RUNNING  {held.id}\n")
+
+
+def test_status_says_how_old_figures_are(account: Account) -> None:
+    """Figures that were told long ago are shown with their age."""
+    _, held = account.aws.submit(1)
+    held.run()
+    account.aws.fake.logs.put(held.stream, (1, event_line(0.0, 0, "progress", rank=0, done=1, total=9, unit="paths")))
+    assert re.search(r"1 of 9 paths *\n  told \d+ d ago\n", account("status", held.id).out)
 
 
 @pytest.mark.parametrize("words", [["status", "nope"], ["logs", "nope"], ["wait", "nope"], ["cancel", "nope"]])
@@ -155,6 +216,28 @@ def test_ctrl_c_on_logs(account: Account) -> None:
     assert (said.code, held.status) == (130, "RUNNING")
     assert said.err.endswith(f"\njob {held.id} goes on; batchhpc cancel {held.id} --region eu-west-1 ends it\n")
     assert not {"CancelJob", "TerminateJob"} & set(account.aws.fake.calls)
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_logs_followed_on_a_terminal(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal progress becomes a bar below the lines, and no line of its own; in a pipe it stays a line."""
+    held = logged(account)
+    tells(account, held.nodes[0], 250)
+    account.then(lambda: held.finish(0), lambda: None)
+    terminal = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", terminal)
+        assert main(["logs", held.id, "--follow"]) == 0
+    assert "[node 1] \x1b[0mhello 1" in terminal.getvalue()
+    assert "250 of 1,000 paths, 25/s, 30 s left" in terminal.getvalue()
+    assert "event=progress" not in terminal.getvalue()
+    assert "node=0 event=progress rank=0 done=250 total=1000" in account("logs", held.id).out
 
 
 # --- wait and cancel ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from batchhpc.agent.contract import event_line
 from batchhpc.cli.live import MOST_NODES, LiveView, node_table, progress_bar, shown
-from batchhpc.cli.view import PlainView, Progress
+from batchhpc.cli.view import PlainView, Progress, newest_progress
 from batchhpc.jobs import Attempt, JobState, JobStatus, LogLine, NodeStatus
 
 JOINED = event_line(0, 1, "joined", main="127.0.0.1")
@@ -16,6 +16,11 @@ JOINED = event_line(0, 1, "joined", main="127.0.0.1")
 def progress(done: float, total: float) -> str:
     """What a rank says that knows how far it is."""
     return event_line(0, 0, "progress", rank=0, done=done, total=total, unit="reads")
+
+
+def quick(done: float, total: float, rate: float) -> str:
+    """What a rank says that knows how quick it is, too."""
+    return event_line(1000.25, 0, "progress", rank=0, done=done, total=total, unit="reads", rate=rate)
 
 
 def status(state: JobState, *nodes: NodeStatus, attempts: int = 0) -> JobStatus:
@@ -120,9 +125,57 @@ def test_unknown_total() -> None:
     assert drawn(progress_bar(Progress(1234, 0, "paths"))).strip() == "1,234 paths"
 
 
+def test_bar_with_rate_and_time_left() -> None:
+    """Beside the bar stand the rate and the time that is left at that rate."""
+    view = LiveView(Console(file=io.StringIO()))
+    view.state(status(JobState.RUNNING, node(0)))
+    view.line(LogLine(0, 1, quick(250, 10_000, 12.5)))
+    assert drawn(view).splitlines()[-1].rstrip().endswith("250 of 10,000 reads, 12/s, 13 min left")
+
+
+def test_bar_without_a_state() -> None:
+    """Where nobody tells the job's state, as in logs --follow, the bar stands alone, and nothing before there is progress."""
+    view = LiveView(Console(file=io.StringIO()))
+    assert drawn(view).strip() == ""
+    view.line(LogLine(0, 2, quick(500, 1000, 100)))
+    (bar,) = drawn(view).splitlines()
+    assert bar.rstrip().endswith("500 of 1,000 reads, 100/s, 5 s left")
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress(0, 10, "dates"), "0 of 10 dates"),
+        (Progress(10, 10, "dates", rate=2), "10 of 10 dates, 2/s"),
+        (Progress(12, 10, "dates", rate=2), "12 of 10 dates, 2/s"),
+        (Progress(5, 0, "", rate=0.5), "5, 0.5/s"),
+        (Progress(5, 1e9, "bytes", rate=123456.7), "5 of 1,000,000,000 bytes, 123,457/s, 2 h left"),
+    ],
+)
+def test_figures(progress: Progress, text: str) -> None:
+    """What is not known is not said: no time left without a rate or a total, or at the end."""
+    assert progress.text() == text
+
+
+def test_newest_progress() -> None:
+    """The last line that makes sense counts, with its attempt and time; lines of programs are none."""
+    lines = [progress(1, 10), quick(2, 10, 4), "event=progress done=9 total=10", quick(3, 10, float("inf")), JOINED]
+    found = newest_progress([LogLine(0, 2, text) for text in lines])
+    assert found == Progress(2, 10, "reads", 2, 4, 1000.25)
+    assert found.to_data()["seconds_left"] == 2.0
+    assert newest_progress([LogLine(0, 2, JOINED)]) is None
+
+
 @pytest.mark.parametrize(
     "event",
-    [{}, {"done": "x", "total": "1"}, {"done": "1"}, {"done": "inf", "total": "inf"}, {"done": "1", "total": "nan"}],
+    [
+        {},
+        {"done": "x", "total": "1"},
+        {"done": "1", "total": "1", "rate": "quick"},
+        {"done": "1"},
+        {"done": "inf", "total": "inf"},
+        {"done": "1", "total": "nan"},
+    ],
 )
 def test_senseless_progress(event: dict[str, str]) -> None:
     """A progress line that makes no sense changes nothing."""

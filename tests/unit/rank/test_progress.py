@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from batchhpc.agent.contract import AGENT_SOCKET, NODE_INDEX, parse_event_line
+from batchhpc.agent.contract import AGENT_SOCKET, ARRAY_INDEX, NODE_INDEX, parse_event_line
 from batchhpc.rank import Progress
+from batchhpc.rank.progress import Loop
 
 
 @dataclass
@@ -164,3 +165,69 @@ def test_end_is_told_once() -> None:
         progress.done()
         setting.run(progress, steps=3, seconds=1)
     assert setting.events() == [("0", 0, 1000)]
+
+
+# --- in one call ----------------------------------------------------------------------------------------------------------
+
+
+def figures(setting: Setting) -> list[tuple[str, str, str]]:
+    """Done, unit and rate of each event line."""
+    fields = [parse_event_line(line) or {} for line in setting.stdout.getvalue().splitlines()]
+    return [(each["done"], each["unit"], each.get("rate", "")) for each in fields]
+
+
+def loop(setting: Setting) -> Loop:
+    def make(total: int, unit: str, comm: Rank | None, *, start: int) -> Progress:
+        streams = {"stdout": setting.stdout, "stderr": setting.stderr}
+        return Progress(total, unit, comm, start=start, environ=setting.environ, clock=lambda: setting.now, **streams)
+
+    return Loop(make)
+
+
+def test_rate_is_of_what_this_run_has_done() -> None:
+    """A program that resumes at 900 of 1000 and does 10 a second is as quick as one that began at 0."""
+    setting = under_agent()
+    tell = loop(setting).tell
+    for done in (900, 910, 930):
+        tell(done, 1000, "paths")
+        setting.now += 1
+    assert figures(setting) == [("900", "paths", ""), ("910", "paths", "10"), ("930", "paths", "15")]
+
+
+def test_one_call_is_rate_limited_and_ends_by_itself() -> None:
+    """Thousands of calls a second become two lines, and one at the end; what comes after the end is not told."""
+    setting = under_agent()
+    tell = loop(setting).tell
+    for done in range(1001):
+        tell(done, 1000, "paths")
+        setting.now += 1 / 1024
+    tell(1000, 1000, "paths")
+    assert [each[0] for each in figures(setting)] == ["0", "512", "1000"]
+
+
+def test_one_call_begins_anew_with_other_figures() -> None:
+    """Another unit or total, or less than before, is another piece of work with a rate of its own."""
+    setting = under_agent()
+    tell = loop(setting).tell
+    for done, total, unit in ((5, 10, "dates"), (0, 10, "dates"), (0, 20, "dates"), (7, 20, "paths")):
+        tell(done, total, unit)
+    assert figures(setting) == [("5", "dates", ""), ("0", "dates", ""), ("0", "dates", ""), ("7", "paths", "")]
+
+
+def test_one_call_says_nothing_in_the_log_of_a_short_run() -> None:
+    """In a file of plain text the first call is silent, too; ranks other than 0 always are."""
+    setting = Setting()
+    tell = loop(setting).tell
+    for done in range(5):
+        tell(done, 4, "paths")
+    assert setting.stderr.writes == []
+    setting = under_agent()
+    loop(setting).tell(1, 4, "paths", Rank(1))
+    assert setting.stdout.writes == []
+
+
+def test_node_of_a_gang_is_the_childs_index() -> None:
+    """In a gang AWS Batch tells the child's place in the array instead of a node index."""
+    setting = under_agent(**{ARRAY_INDEX: "4"})
+    setting.progress().done()
+    assert setting.events() == [("4", 0, 1000)]

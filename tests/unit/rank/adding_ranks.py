@@ -1,0 +1,41 @@
+"""Ranks as threads that also add up arrays, and count what they send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tests.unit.genomics.thread_ranks import ThreadComm
+from tests.unit.genomics.thread_ranks import run_ranks as run_threads
+
+Result = TypeVar("Result")
+
+
+class AddingComm:
+    """The calls of `batchhpc.rank.communicator.Communicator`, with MPI's own meaning; ``sent``: bytes of each Allreduce."""
+
+    def __init__(self, comm: ThreadComm) -> None:
+        self._comm, self.rank, self.size = comm, comm.rank, comm.size
+        self.sent: list[int] = []
+
+    def allgather(self, sendobj: Any, /) -> list[Any]:
+        return self._comm.allgather(sendobj)
+
+    def Allreduce(self, sendbuf: Any, recvbuf: Any, /) -> None:  # noqa: N802 - MPI's name
+        mine, result = np.ascontiguousarray(sendbuf), np.asarray(recvbuf)
+        everyone = self._comm.allgather(mine)
+        assert {(each.dtype, each.size) for each in everyone} == {(result.dtype, result.size)}, "MPI_ERR_TRUNCATE"
+        self.sent.append(mine.nbytes)
+        result[...] = np.sum([each.reshape(result.shape) for each in everyone], axis=0, dtype=result.dtype)
+
+
+def run_ranks(size: int, program: Callable[[AddingComm], Result]) -> list[Result]:
+    """What each of so many ranks returned."""
+    return run_threads(size, lambda comm: program(AddingComm(comm)))
+
+
+def shares(values: np.ndarray[Any, Any], cuts: Sequence[int]) -> list[np.ndarray[Any, Any]]:
+    """The values, cut before these rows."""
+    return np.split(values, sorted(min(cut, len(values)) for cut in cuts))
