@@ -12,7 +12,7 @@
         ├── Misconfigured         78   trying again cannot help: a variable, a program or the secret is wrong
         └── InfrastructureFailure 75   trying again can help: a node is missing, or was lost
 
-The codes 70, 75 and 78 are the agent's reserved set (``agent/contract.py``); any other exit code of a job is its program's own.
+The codes 70, 72, 75 and 78 are the agent's reserved set (``agent/contract.py``); any other exit code of a job is its program's own.
 """
 
 from __future__ import annotations

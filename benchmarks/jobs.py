@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from batchhpc import JobSpec, LocalRunner, compile_job
@@ -124,8 +123,3 @@ def bounded(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
 def passed(text: str) -> list[float]:
     """When ranks were past their barrier, from what they said; Unix seconds."""
     return [float(stamp) for stamp in _PASSED.findall(text)]
-
-
-def stamp_of(line: str) -> float:
-    """When an event line was written; Unix seconds, to a millisecond."""
-    return datetime.fromisoformat(line.partition(" ")[0]).timestamp()

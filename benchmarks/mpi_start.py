@@ -7,7 +7,7 @@ import sys
 import time
 from functools import partial
 
-from batchhpc.agent.contract import parse_event_line
+from batchhpc.agent.contract import event_time, parse_event_line
 from benchmarks import jobs, ssh
 from benchmarks.jobs import Mpi
 from benchmarks.measure import Benchmark, Options, Row, Sample, alternate, cpu_of_all, scratch
@@ -27,7 +27,7 @@ def with_agents(mpi: Mpi, nodes: int) -> Sample:
             text.append(line.text)
             event = parse_event_line(line.text)
             if event and event["event"] == "launching":
-                start, cpu = jobs.stamp_of(line.text), cpu_of_all()
+                start, cpu = event_time(line.text), cpu_of_all()
             stamps += jobs.passed(line.text)
             if len(stamps) == nodes:
                 return Sample(max(stamps) - start, cpu_of_all() - cpu)

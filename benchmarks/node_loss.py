@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from batchhpc.agent.contract import parse_event_line
+from batchhpc.agent.contract import event_time, parse_event_line
 from batchhpc.local.processes import below, end_tree
 from benchmarks import jobs, ssh
 from benchmarks.jobs import Mpi
@@ -52,7 +52,7 @@ def with_agents(mpi: Mpi, number: signal.Signals) -> tuple[Sample, Sample]:
             if event["event"] == "agent_started" and line.node == LOST:
                 agent = int(event["pid"])
             elif event["event"] == "node_lost" and line.node == 0:
-                noticed = jobs.stamp_of(line.text) - start
+                noticed = event_time(line.text) - start
             ranks += len(jobs.passed(line.text))
             if ranks == NODES and not start:
                 start = strike(agent, number)

@@ -19,10 +19,10 @@ from functools import partial
 from pathlib import Path
 
 from batchhpc.agent import contract
+from batchhpc.agent.contract import event_time
 from batchhpc.agent.session import ChildSession, job_key
-from batchhpc.agent.transport import BEATS, Heartbeat, connect
+from batchhpc.agent.transport import BEATS, Heartbeat, Link, connect
 from batchhpc.local.processes import end_tree
-from benchmarks.jobs import stamp_of
 from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate, cpu_of, cpu_of_all, scratch
 from benchmarks.report import run
 from benchmarks.ssh import addresses
@@ -69,14 +69,9 @@ async def _join(main: int, hosts: list[str], log: Path) -> tuple[Sample, Sample]
     about = {"hostname": "child", "ranks": 1}
 
     async def child(node: int) -> None:
-        link = await connect(
-            hosts[0],
-            contract.PORT,
-            hosts[node],
-            lambda: ChildSession(key, secrets.token_hex(16), node, about),
-            lambda *_: None,
-            lambda _, error: lost.append(f"link closed: {error}"),
-        )
+        session = ChildSession(key, secrets.token_hex(16), node, about)
+        closed: Callable[[Link, Exception | None], None] = lambda _, error: lost.append(f"link closed: {error}")  # noqa: E731
+        link = await connect(hosts[0], contract.PORT, hosts[node], session, lambda *_: None, closed)
         heartbeat.links.add(link)
 
     cpu, start = cpu_of_all(), time.time()
@@ -84,7 +79,7 @@ async def _join(main: int, hosts: list[str], log: Path) -> tuple[Sample, Sample]
         await asyncio.gather(*(child(node) for node in range(1, len(hosts))))
         while not (line := line_with(log, "event=launching")):  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)
-    joined = Sample(stamp_of(line) - start, cpu_of_all() - cpu)
+    joined = Sample(event_time(line) - start, cpu_of_all() - cpu)
     beating = asyncio.create_task(heartbeat.run())
     steady = await per_second(main)
     beating.cancel()

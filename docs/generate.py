@@ -11,7 +11,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 import batchhpc.spec
 from batchhpc import errors
-from batchhpc.agent import contract, rendezvous
+from batchhpc.agent import contract, follower, gang, rendezvous
 from batchhpc.agent.rendezvous import Leader, Phase
 from batchhpc.cli import arguments
 from batchhpc.compiler.rules import ELSEWHERE, RULES, Rule
@@ -262,22 +262,33 @@ def agent() -> str:
 
 
 def _phases() -> str:
-    """The main node's state machine, from its own table of transitions."""
+    """The agent's state machines, from their own tables of transitions."""
+    machines = (
+        ("The main node's phases", rendezvous, Leader.TRANSITIONS, Phase.ASSEMBLING),
+        ("The phases of a gang's leader", gang, gang.GangLeader.TRANSITIONS, Phase.CLAIMING),
+        ("The stages of a gang's other nodes", follower, follower.Follower.TRANSITIONS, follower.Stage.SEEKING),
+    )
+    return "".join(_diagram(title, module.__doc__ or "", table, first) for title, module, table, first in machines)
+
+
+def _diagram(
+    title: str, text: str, transitions: Mapping[tuple[StrEnum, str], tuple[object, Sequence[StrEnum]]], first: StrEnum
+) -> str:
     labels: dict[tuple[str, str], list[str]] = {}
-    for (phase, event), (_, leads_to) in Leader.TRANSITIONS.items():
+    for (phase, event), (_, leads_to) in transitions.items():
         for following in leads_to:
             labels.setdefault((phase, following), []).append(event.replace("TimerFired:", "timer "))
     arrows = [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in labels.items()]
     return f"""
-## The main node's phases
+## {title}
 
-{(rendezvous.__doc__ or "").strip()}
+{text.strip()}
 
 ```mermaid
 stateDiagram-v2
-    [*] --> {Phase.ASSEMBLING}
+    [*] --> {first}
 {chr(10).join(arrows)}
-    {Phase.ENDED} --> [*]
+    ended --> [*]
 ```
 """
 

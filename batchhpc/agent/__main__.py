@@ -9,10 +9,12 @@ import signal
 import sys
 import tempfile
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from batchhpc.agent import contract
 from batchhpc.agent.event_log import EventLog
+from batchhpc.agent.network import reachable_address
 from batchhpc.agent.node import Node
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.settings import Settings
@@ -44,13 +46,23 @@ async def _run(settings: Settings, environ: dict[str, str]) -> Outcome:
     parent = temporary if len(temporary) <= _SOCKET_PATH_ROOM else "/tmp"  # noqa: S108 - mkdtemp is safe there
     directory = Path(tempfile.mkdtemp(prefix="bhpc-", dir=parent))
     try:
+        if settings.gang and settings.address is None:
+            settings = replace(settings, address=await reachable_address(settings.metadata_endpoint))
         return await _role(settings)(settings, environ, directory).run()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 def _role(settings: Settings) -> type[Node]:
-    """Main or child; the other one's module is not loaded, which saves a tenth of the start."""
+    """What this node is; the other roles' modules are not loaded, which saves a tenth of the start."""
+    if settings.gang and settings.is_main:
+        from batchhpc.agent.gang_leader_node import GangLeaderNode  # noqa: PLC0415
+
+        return GangLeaderNode
+    if settings.gang:
+        from batchhpc.agent.gang_child_node import GangChildNode  # noqa: PLC0415
+
+        return GangChildNode
     if settings.is_main:
         from batchhpc.agent.main_node import MainNode  # noqa: PLC0415
 
@@ -61,7 +73,7 @@ def _role(settings: Settings) -> type[Node]:
 
 
 def _fail(environ: dict[str, str], code: int, why: str) -> int:
-    node = environ.get(contract.NODE_INDEX, "0")
+    node = environ.get(contract.ARRAY_INDEX) or environ.get(contract.NODE_INDEX, "0")
     log = EventLog(int(node) if node.isdecimal() else 0)
     log.write("finished", code=code, reason=why)
     log.close()

@@ -11,9 +11,9 @@ from pathlib import Path
 from batchhpc.agent import contract, node_socket
 from batchhpc.agent.node import Node, hang_up
 from batchhpc.agent.outcome import Outcome
-from batchhpc.agent.session import ChildSession, Message, WrongSecret, job_key
+from batchhpc.agent.session import ChildSession, Message, WrongSecret
 from batchhpc.agent.settings import Settings
-from batchhpc.agent.transport import Heartbeat, Link, connect, how_closed
+from batchhpc.agent.transport import Heartbeat, Link, connect, connect_in_time, how_closed
 
 _PATIENCE = 1.0  # seconds that the main node may take beyond a stop's time, for its word is the job's
 
@@ -36,25 +36,17 @@ class ChildNode(Node):
         }
 
     async def start(self) -> None:
+        self.spawn(self._heartbeat.run())
         self.spawn(self._join())
 
     async def _join(self) -> None:
         of = self.settings
         assert of.main_address
-        assert of.secret
-        key = job_key(of.secret, of.job_id, of.attempt)
         about = {"hostname": socket.gethostname(), "ranks": self.ranks.expected}
         self.log("connecting", main=of.main_address, timeout=f"{of.join_timeout:g}s")
         try:
             async with asyncio.timeout(of.join_timeout):
-                self._link = await connect(
-                    of.main_address,
-                    contract.PORT,
-                    of.address,
-                    lambda: ChildSession(key, secrets.token_hex(16), of.node, about),
-                    self._told,
-                    lambda _, error: self._lost(how_closed(error)),
-                )
+                self._link = await connect_in_time(lambda: self._connect(of.main_address or "", about, self._closed))
         except TimeoutError:
             why = f"the main node, node {of.main_node} at {of.main_address}, did not answer within {of.join_timeout:g} s"
             self.end(Outcome(contract.EXIT_INFRASTRUCTURE, why))
@@ -62,13 +54,26 @@ class ChildNode(Node):
             self.end(Outcome(contract.EXIT_MISCONFIGURED, f"{error} (node {of.main_node} at {of.main_address})"))
         else:
             self._heartbeat.links.add(self._link)
-            self.spawn(self._heartbeat.run())
             self.log("joined", main=of.main_address)
+
+    async def _connect(self, address: str, about: Message, on_lost: Callable[[Link, Exception | None], None]) -> Link:
+        of = self.settings
+        session = ChildSession(of.key, secrets.token_hex(16), of.node, about)
+        return await connect(address, contract.PORT, of.address, session, self._told, on_lost)
+
+    def _closed(self, _: Link, error: Exception | None) -> None:
+        self._lost(how_closed(error))
+
+    @property
+    def generation(self) -> int:
+        """That the ranks of this node belong to; there is one only, but in gangs."""
+        return 1
 
     def report_ranks(self) -> None:
         if self._link:
             ranks = self.ranks
-            self._link.send({"type": "ranks", "started": ranks.started, "ended": ranks.ended, "failed": ranks.take_failed()})
+            counts = {"started": ranks.started, "ended": ranks.ended, "failed": ranks.take_failed()}
+            self._link.send({"type": "ranks", **counts, "generation": self.generation})
 
     def stop_requested(self, reason: str, seconds: float, *, final: bool) -> None:
         if self._link:

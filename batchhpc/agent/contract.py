@@ -125,3 +125,8 @@ def parse_event_line(line: str) -> dict[str, str] | None:
         return {name: json.loads(text) if text.startswith('"') else text for name, text in _FIELD.findall(line)}
     except ValueError:  # a quoted value that is no JSON string: `event_line` did not write it
         return None
+
+
+def event_time(line: str) -> float:
+    """When an event line was written, in Unix seconds."""
+    return datetime.fromisoformat(line.partition(" ")[0]).timestamp()

@@ -1,4 +1,4 @@
-"""What the main node's state machine hears (events) and says (actions); `rendezvous` is the machine."""
+"""What the state machines hear (events) and say (actions); they are in `rendezvous`, `gang` and `follower`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from batchhpc.agent.outcome import Outcome, RankExit
+from batchhpc.agent.record import Record
 
 
 class Timer(StrEnum):
@@ -17,16 +18,19 @@ class Timer(StrEnum):
     COLLECT = "collect"  # ranks whose exit code is still unknown will not report it any more
     NOTICE = "notice"  # ranks may be told again of nodes that will be reclaimed
     KILL = "kill"  # mpirun outlived even the kill
+    ENOUGH = "enough"  # a gang waits for all its nodes no longer, but for the fewest it may run on
+    LOOK = "look"  # a child of a gang reads the record again
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A node that is in."""
+    """A node that is in; ``attempt`` tells the children of a gang apart from those that AWS Batch replaced by them."""
 
     node: int
     address: str
     hostname: str
     ranks: int
+    attempt: int = 1
 
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -63,6 +67,7 @@ class RanksReported:
     started: int
     ended: int
     failed: tuple[RankExit, ...]
+    generation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class LauncherExited:
     """mpirun ended on the main node; with no launcher, every node's command did."""
 
     code: int
+    generation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,89 @@ class TimerFired:
     """The time of a `StartTimer` is over."""
 
     timer: Timer
+    generation: int = 1
 
 
-Event = Joined | Refused | Left | RanksReported | LauncherExited | StopRequested | TimerFired
+# Of gangs only.
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The gang cannot run, now or later: this image lacks an mpirun, or nodes cannot reach each other (R62)."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RanksGone:
+    """Nothing of an older generation runs on that node any more."""
+
+    node: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """The ranks have saved a whole checkpoint."""
+
+    step: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the gang's record says; None if nobody has written it yet."""
+
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The record says what a `Write` asked for; if somebody else was faster, `Looked` comes instead."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """The record could be neither written nor read for too long."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A child of a gang is in: its leader took it, in that generation."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The link to the leader broke, or was never made."""
+
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillTold:
+    """The leader wants the ranks ended, to start them again in that generation."""
+
+    why: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndTold:
+    """The leader says how the job ended."""
+
+    outcome: Outcome
+
+
+Event = (
+    Joined | Refused | Left | RanksReported | LauncherExited | StopRequested | TimerFired
+    | Broken | RanksGone | Checkpointed | Looked | Written | Unwritten | Connected | Disconnected | KillTold | EndTold
+)  # fmt: skip
 
 
 # --- actions --------------------------------------------------------------------------------------------------------
@@ -148,9 +234,39 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Tell all nodes, clean up, and exit."""
+    """Clean up, and exit; tell all nodes first, unless ``quiet``: they go on without this one."""
 
     outcome: Outcome
+    quiet: bool = False
 
 
-Action = Launch | TurnAway | Notify | KillRanks | StartTimer | Log | End
+# Of gangs only.
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Read the record, and give `Looked`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write the record unless it has changed since it was last read or written; give `Written`, or `Looked`."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Join the leader at that address; give `Connected`, `EndTold` or `Disconnected`."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellRanksGone:
+    """Tell the leader that no rank of an older generation is left here."""
+
+    generation: int
+
+
+Action = Launch | TurnAway | Notify | KillRanks | StartTimer | Log | End | Look | Write | Connect | TellRanksGone

@@ -12,6 +12,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ from batchhpc.agent.events import (
     Log,
     Member,
     Notify,
+    RanksGone,
     RanksReported,
     Refused,
     StartTimer,
     StopRequested,
-    Timer,
     TimerFired,
     TurnAway,
 )  # fmt: skip
@@ -40,7 +41,7 @@ from batchhpc.agent.network import interface_of
 from batchhpc.agent.node import Node, settle
 from batchhpc.agent.outcome import Outcome, RankExit
 from batchhpc.agent.rendezvous import FAILURE_GRACE, Leader
-from batchhpc.agent.session import LeaderSession, Message, WrongSecret, job_key
+from batchhpc.agent.session import LeaderSession, Message, WrongSecret
 from batchhpc.agent.settings import Settings
 from batchhpc.agent.transport import Heartbeat, Link, how_closed, listen
 from batchhpc.errors import InfrastructureFailure, Misconfigured
@@ -54,18 +55,20 @@ class MainNode(Node):
 
     def __init__(self, settings: Settings, environ: dict[str, str], directory: Path) -> None:
         super().__init__(settings, environ, directory)
-        me = Member(settings.node, settings.address or "", socket.gethostname(), self.ranks.expected)
-        grace = 0.0 if settings.launcher == "none" else FAILURE_GRACE
-        self._leader = Leader(me, settings.nodes, settings.join_timeout, settings.lost_after, grace)
+        me = Member(settings.node, settings.address or "", socket.gethostname(), self.ranks.expected, settings.attempt)
+        self._leader = self._new_leader(me, 0.0 if settings.launcher == "none" else FAILURE_GRACE)
         self._links: dict[int, Link] = {}
         self._heartbeat = Heartbeat(settings.lost_after, self._silent)
-        self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._server: asyncio.Server | None = None
         self._hosts: dict[str, int] = {}  # address -> node
         self._commands: dict[int, tuple[int, node_socket.Peer, asyncio.Future[int]]] = {}
         self._all_gone = asyncio.Event()
         self._numbers = itertools.count(1)
         self._mpi: asyncio.Task[tuple[launch.Mpi, str]] | None = None
+
+    def _new_leader(self, me: Member, failure_grace: float) -> Leader:
+        of = self.settings
+        return Leader(me, of.nodes, of.join_timeout, of.lost_after, failure_grace)
 
     async def start(self) -> None:
         if self.settings.launcher != "none":
@@ -77,10 +80,8 @@ class MainNode(Node):
 
     async def _listen(self) -> None:
         of = self.settings
-        assert of.secret
         try:
-            key = job_key(of.secret, of.job_id, of.attempt)
-            self._server = await listen(of.address or "0.0.0.0", contract.PORT, key, self._told, self._closed)  # noqa: S104 - the container's own
+            self._server = await listen(of.address or "0.0.0.0", contract.PORT, of.key, self._told, self._closed)  # noqa: S104 - the container's own
         except OSError as error:
             raise InfrastructureFailure(f"cannot listen on port {contract.PORT}: {error.strerror}") from error
         self.spawn(self._heartbeat.run())
@@ -115,11 +116,13 @@ class MainNode(Node):
         node = session.node
         assert node is not None
         if message["type"] == "hello":
-            self._admit(link, Member(node, link.remote_address, str(message["hostname"]), int(message["ranks"])))
+            self._admit(link, _member(node, link, message), message)
         elif message["type"] == "ranks":
-            self._count(node, message["started"], message["ended"], message["failed"])
+            self._count(node, message["started"], message["ended"], message["failed"], message["generation"])
         elif message["type"] == "stop":
             self._feed(StopRequested(node, message["reason"], message["seconds"], message["final"]))
+        elif message["type"] == "ranks_gone":
+            self._feed(RanksGone(node, message["generation"]))
         elif message["id"] in self._commands:
             _, peer, exited = self._commands[message["id"]]
             if message["type"] == "exit":
@@ -127,15 +130,19 @@ class MainNode(Node):
             else:
                 self.spawn(peer.send("output", str(message["fd"]), message["data"].encode("latin-1")))
 
-    def _admit(self, link: Link, member: Member) -> None:
+    def _admit(self, link: Link, member: Member, _: Message) -> None:
         actions = self._leader.receive(Joined(member))
-        refusal = next((action for action in actions if isinstance(action, TurnAway)), None)
-        if refusal:
-            link.send({"type": "end", "code": contract.EXIT_MISCONFIGURED, "why": refusal.why})
-            link.close()
-        else:
-            self._links[member.node] = link
-            self._heartbeat.links.add(link)
+        if any(isinstance(action, TurnAway) for action in actions):
+            self._turn_away(link, actions)
+            return
+        self._links[member.node] = link
+        self._heartbeat.links.add(link)
+        self._perform(actions)
+
+    def _turn_away(self, link: Link, actions: list[Action]) -> None:
+        why = "; ".join(action.why for action in actions if isinstance(action, TurnAway))
+        link.send({"type": "end", "code": contract.EXIT_MISCONFIGURED, "why": why})
+        link.close()
         self._perform(actions)
 
     def _closed(self, link: Link, error: Exception | None) -> None:
@@ -160,15 +167,18 @@ class MainNode(Node):
         del self._links[node]
         if not self._links:
             self._all_gone.set()
+        self._give_up_commands(node)
+        self._feed(Left(node, how))
+
+    def _give_up_commands(self, node: int) -> None:
         for number, (on, _, exited) in list(self._commands.items()):
             if on == node:
                 del self._commands[number]
                 settle(exited, 255)  # as ssh says it
-        self._feed(Left(node, how))
 
     def report_ranks(self) -> None:
         ranks = self.ranks
-        self._count(self.settings.node, ranks.started, ranks.ended, ranks.take_failed())
+        self._count(self.settings.node, ranks.started, ranks.ended, ranks.take_failed(), self._leader.generation)
 
     def stop_requested(self, reason: str, seconds: float, *, final: bool) -> None:
         self._feed(StopRequested(self.settings.node, reason, seconds, final))
@@ -177,49 +187,55 @@ class MainNode(Node):
 
     def _perform(self, actions: list[Action]) -> None:
         for action in actions:
-            match action:
-                case Log(event, fields):
-                    self.log(event, **fields)
-                case StartTimer(timer, seconds):
-                    if running := self._timers.pop(timer, None):
-                        running.cancel()
-                    fire = TimerFired(timer)
-                    self._timers[timer] = asyncio.get_running_loop().call_later(seconds, self._feed, fire)
-                case Launch(members):
-                    self.spawn(self._launch(members))
-                case TurnAway(node, why):
-                    self.log("join_refused", child=node, reason=why)
-                case Notify(reason, seconds, final):
-                    self._broadcast({"type": "notice", "reason": reason, "seconds": seconds, "final": final})
-                    self.notify_ranks(reason, seconds, final=final)
-                case KillRanks(why):
-                    self._broadcast({"type": "kill", "why": why})
-                    self.spawn(self._kill())
-                case End(outcome):
-                    self.end(outcome)
+            self._carry_out(action)
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case Log(event, fields):
+                self.log(event, **fields)
+            case StartTimer(timer, seconds):
+                self.start_timer(timer, seconds, partial(self._feed, TimerFired(timer, self._leader.generation)))
+            case Launch(members):
+                self.spawn(self._launch(members))
+            case TurnAway(node, why):
+                self.log("join_refused", child=node, reason=why)
+            case Notify(reason, seconds, final):
+                self._broadcast({"type": "notice", "reason": reason, "seconds": seconds, "final": final})
+                self.notify_ranks(reason, seconds, final=final)
+            case KillRanks(why):
+                self._broadcast({"type": "kill", "why": why, "generation": self._leader.generation})
+                self.spawn(self._kill())
+            case End(outcome):
+                self.end(outcome)
 
     async def _launch(self, members: tuple[Member, ...]) -> None:
         first = next(iter(self._links.values()), None)
         own = self.settings.address or (first.local_address if first else "127.0.0.1")
         members = tuple(dataclasses.replace(member, address=member.address or own) for member in members)
         self._hosts = {member.address: member.node for member in members}
+        generation = self._leader.generation
         if self._mpi is None:
             hosts = [member.address for member in members]
-            self.log("launching", launcher="none", ranks=len(members), hosts=_shown(hosts))
+            self.log("launching", launcher="none", ranks=len(members), hosts=_shown(hosts), **self._launched(members))
             self._broadcast({"type": "start", "hosts": hosts})
             self.run_once_per_node(hosts)
             return
         mpi, path = await self._mpi
+        if generation != self._leader.generation:  # a node was lost while mpirun was looked for
+            return
         plan = self._plan(path, members, own)
         hosts_path = self.directory / "hosts"
         hosts_path.write_text(launch.hosts_file(mpi, plan.hosts))
         argv = launch.arguments(mpi, plan, str(hosts_path))
         fabric = "efa" if plan.efa else f"tcp over {plan.subnet}"
-        self.log(
-            "launching", launcher=mpi, ranks=plan.ranks, hosts=_shown(list(self._hosts)), fabric=fabric, command=shlex.join(argv)
-        )
+        told = {"hosts": _shown(list(self._hosts)), "fabric": fabric, **self._launched(members), "command": shlex.join(argv)}
+        self.log("launching", launcher=mpi, ranks=plan.ranks, **told)
         env = {**self.environ, **launch.variables(mpi, plan, self.environ), contract.MAIN_VARIABLES: ":".join(self.environ)}
-        self.processes.start(argv, env, lambda code: self._feed(LauncherExited(code)))
+        self.processes.start(argv, env, lambda code: self._feed(LauncherExited(code, generation)))
+
+    def _launched(self, _: tuple[Member, ...]) -> dict[str, object]:
+        """What else is to be said of a launch."""
+        return {}
 
     def _plan(self, path: str, members: tuple[Member, ...], own: str) -> launch.Plan:
         try:
@@ -273,17 +289,18 @@ class MainNode(Node):
 
         return await self.run_here(command, output, lambda _: None)
 
-    def _count(self, node: int, started: int, ended: int, failed: Iterable[tuple[int, int]]) -> None:
-        self._feed(RanksReported(node, started, ended, tuple(RankExit(node, rank, code) for rank, code in failed)))
+    def _count(self, node: int, started: int, ended: int, failed: Iterable[tuple[int, int]], generation: int) -> None:
+        failures = tuple(RankExit(node, rank, code) for rank, code in failed)
+        self._feed(RanksReported(node, started, ended, failures, generation))
         if self._mpi is None and self._leader.tally.all_ended:
-            self._feed(LauncherExited(0))  # without a launcher, the last rank's end is the launcher's
+            self._feed(LauncherExited(0, generation))  # without a launcher, the last rank's end is the launcher's
 
     async def _kill(self) -> None:
         if self._mpi:
             self._mpi.cancel()  # its mpirun --version is about to be killed
         await self.processes.kill_all()
         if self._mpi is None:
-            self._feed(LauncherExited(0))
+            self._feed(LauncherExited(0, self._leader.generation))
 
     def _broadcast(self, message: Message) -> None:
         for link in self._links.values():
@@ -300,6 +317,10 @@ class MainNode(Node):
             link.close()
         if self._server:
             self._server.close()
+
+
+def _member(node: int, link: Link, hello: Message) -> Member:
+    return Member(node, link.remote_address, str(hello["hostname"]), int(hello["ranks"]), int(hello.get("attempt", 1)))
 
 
 def _shown(hosts: list[str]) -> str:

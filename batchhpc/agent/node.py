@@ -16,6 +16,7 @@ from typing import Any
 
 from batchhpc.agent import contract, node_socket, reclaim
 from batchhpc.agent.event_log import EventLog
+from batchhpc.agent.events import Timer
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.processes import Processes, send_signal
 from batchhpc.agent.ranks import Ranks
@@ -41,7 +42,7 @@ class Node:
         self.directory = directory
         self.socket_path = directory / "agent.sock"
         self.processes = Processes()
-        self.ranks = Ranks(1 if settings.launcher == "none" else settings.ranks, directory / "notice.json", self._schedule_report)
+        self.ranks = self._new_ranks()
         self.environ = {
             **environ,
             contract.AGENT_SOCKET: str(self.socket_path),
@@ -52,6 +53,7 @@ class Node:
         self._event_log = EventLog(settings.node)
         self._report_due = False
         self._attended = False  # whether a rank's wrapper has spoken to us
+        self._timers: dict[Timer, asyncio.TimerHandle] = {}
 
     # --- what main and child nodes do differently
 
@@ -70,6 +72,9 @@ class Node:
     async def run_elsewhere(self, host: str, command: str, peer: node_socket.Peer) -> int:
         """Runs a command of mpirun's on the node with that address; gives its exit code."""
         raise NotImplementedError
+
+    def checkpointed(self, step: int) -> None:
+        """The ranks have saved a whole checkpoint; of interest to a gang's leader only."""
 
     async def farewell(self, outcome: Outcome) -> None:
         """Says goodbye to other nodes; called once this node's processes have ended."""
@@ -123,6 +128,22 @@ class Node:
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
+    def start_timer(self, timer: Timer, seconds: float, fire: Callable[[], None]) -> None:
+        """Calls ``fire`` after that many seconds; a timer that already runs starts anew."""
+        if running := self._timers.pop(timer, None):
+            running.cancel()
+        self._timers[timer] = asyncio.get_running_loop().call_later(seconds, fire)
+
+    def begin_generation(self, generation: int) -> None:
+        """The ranks that start from now on are those of that generation."""
+        self.ranks = self._new_ranks()
+        self.ranks.forget_notice()
+        self.environ[contract.GENERATION] = str(generation)
+
+    def _new_ranks(self) -> Ranks:
+        expected = 1 if self.settings.launcher == "none" else self.settings.ranks
+        return Ranks(expected, self.directory / "notice.json", self._schedule_report)
+
     async def run_here(
         self, command: str, output: Callable[[int, bytes], Coroutine[Any, Any, None]], started: Callable[[int], None]
     ) -> int:
@@ -173,22 +194,31 @@ class Node:
         """One process of this node: mpirun's shim, or a rank's wrapper."""
         message = await peer.receive()
         match message:
-            case ["run", host, command]:
-                await peer.send("exit", str(await self.run_elsewhere(host, command, peer)))
-            case ["rank", rank]:
+            case ["run", generation, host, command]:
+                code = await self.run_elsewhere(host, command, peer) if self._is_of_now(generation) else 255
+                await peer.send("exit", str(code))
+            case ["rank", generation, rank] if self._is_of_now(generation):
                 await self._attend_rank(peer, int(rank))
+            case ["checkpoint", step, size, seconds]:
+                self.log("checkpoint", step=step, bytes=size, seconds=seconds)
+                self.checkpointed(int(step))
+
+    def _is_of_now(self, generation: str) -> bool:
+        """Whether a process belongs to the ranks of today; one that was killed may have spoken before."""
+        return generation == self.environ.get(contract.GENERATION, "")
 
     async def _attend_rank(self, peer: node_socket.Peer, rank: int) -> None:
+        ranks = self.ranks
         await peer.send("environment", *(f"{name}={value}" for name, value in self.environ.items()), fds=(1, 2))
         self._attended = True
         code: int | None = None
         while message := await peer.receive():
             match message:
                 case ["started", pid]:
-                    self.ranks.start(rank, int(pid))
+                    ranks.start(rank, int(pid))
                 case ["exit", number]:
                     code = int(number)
-        self.ranks.end(rank, code)
+        ranks.end(rank, code)
 
     async def _watch_reclaim(self) -> None:
         deadline = await reclaim.wait_for_notice(self.settings.metadata_endpoint)

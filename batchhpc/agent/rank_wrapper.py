@@ -42,7 +42,7 @@ def send(agent: socket.socket, *fields: str) -> None:
 
 def register(agent: socket.socket, rank: str) -> None:
     """Tells the agent that this rank is here; takes the node's variables, and the agent's own output as ours."""
-    send(agent, "rank", rank)
+    send(agent, "rank", os.environ.get("BATCHHPC_GENERATION", ""), rank)
     data, fds, _, _ = socket.recv_fds(agent, 1 << 16, 2)
     while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
         more = agent.recv(1 << 16)

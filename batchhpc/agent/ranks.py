@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,15 @@ class Ranks:
         if code:
             self.failed.append((rank, code))
         self.on_change()
+
+    def forget_notice(self) -> None:
+        """A notice whose time is over says nothing to the ranks that come."""
+        try:
+            over = json.loads(self.notice_file.read_text())["deadline"] <= time.time()
+        except FileNotFoundError:
+            return
+        if over:
+            self.notice_file.unlink()
 
     def take_failed(self) -> list[tuple[int, int]]:
         """The failures since the last call."""

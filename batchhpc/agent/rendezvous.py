@@ -42,14 +42,19 @@ from batchhpc.agent.outcome import KILLED, Outcome, Tally, judge, some
 
 
 class Phase(StrEnum):
-    """Where the main node stands."""
+    """Where the main node stands; two phases are a gang's alone (`gang`)."""
 
+    CLAIMING = "claiming"
     ASSEMBLING = "assembling"
     RUNNING = "running"
     COLLECTING = "collecting"
     STOPPING = "stopping"
+    RECORDING = "recording"
     ENDED = "ended"
 
+
+Table = dict[tuple[Phase, str], tuple[Callable[..., list[Action]], tuple[Phase, ...]]]
+"""(phase, event) -> what is done, and the phases it can lead to."""
 
 FAILURE_GRACE = 5.0  # seconds; Open MPI 4 takes up to 4 to end a job whose rank failed, MPICH may not do it at all
 KILL_GRACE = 1.0  # seconds from SIGTERM to mpirun until the job ends without it
@@ -73,6 +78,7 @@ class Leader:
         self, me: Member, nodes: int, join_timeout: float, lost_after: float, failure_grace: float = FAILURE_GRACE
     ) -> None:
         self.phase = Phase.ASSEMBLING
+        self.generation = 1
         self.members = {me.node: me}
         self.tally = Tally({})
         self._me = me
@@ -105,8 +111,10 @@ class Leader:
         return [StartTimer(Timer.JOIN, self._join_timeout), waiting]
 
     def receive(self, event: Event) -> list[Action]:
-        """Takes one event; gives what to do now."""
-        transition = self.TRANSITIONS.get((self.phase, _kind(event)))
+        """Takes one event; gives what to do now. What belongs to another generation is refused: nothing happens."""
+        if getattr(event, "generation", self.generation) != self.generation:
+            return []
+        transition = self.TRANSITIONS.get((self.phase, kind_of(event)))
         return transition[0](self, event) if transition else []
 
     # --- assembling
@@ -265,8 +273,7 @@ class Leader:
         self.phase = Phase.ENDED
         return [End(outcome)]
 
-    # (phase, event) -> what is done, and the phases it can lead to
-    TRANSITIONS: ClassVar[dict[tuple[Phase, str], tuple[Callable[..., list[Action]], tuple[Phase, ...]]]] = {
+    TRANSITIONS: ClassVar[Table] = {
         (Phase.ASSEMBLING, "Joined"): (_join, (Phase.ASSEMBLING, Phase.RUNNING)),
         (Phase.ASSEMBLING, "Refused"): (_refuse, (Phase.ASSEMBLING,)),
         (Phase.ASSEMBLING, "Left"): (_leave_early, (Phase.ENDED,)),
@@ -292,5 +299,6 @@ class Leader:
     }
 
 
-def _kind(event: Event) -> str:
+def kind_of(event: Event) -> str:
+    """The event's name in the table."""
     return f"TimerFired:{event.timer}" if isinstance(event, TimerFired) else type(event).__name__

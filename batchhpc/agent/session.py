@@ -32,7 +32,7 @@ class WrongSecret(SessionError):
 
 
 def job_key(secret: str, job_id: str, attempt: int) -> bytes:
-    """The key of one attempt of one job: no agent of another job or attempt can join it."""
+    """The key of one attempt of one job, or of all attempts (0): no agent of another can join it."""
     return hmac.digest(secret.encode(), f"batchhpc/{_VERSION}\0{job_id}\0{attempt}".encode(), "sha256")
 
 

@@ -19,7 +19,8 @@ def main() -> int:
     host, command = words[0].rpartition("@")[2], " ".join(words[1:])  # as ssh does: the remote shell splits again
     agent = socket.socket(socket.AF_UNIX)
     agent.connect(os.environ["BATCHHPC_AGENT_SOCKET"])
-    body = b"\0".join([b"run", host.encode(), os.fsencode(command)])
+    generation = os.environb.get(b"BATCHHPC_GENERATION", b"")
+    body = b"\0".join([b"run", generation, host.encode(), os.fsencode(command)])
     agent.sendall(len(body).to_bytes(4, "big") + body)
     answers = agent.makefile("rb")
     while head := answers.read(4):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from batchhpc.agent.session import ChildSession, LeaderSession, Message, Session, SessionError, WrongSecret
 
@@ -161,47 +161,54 @@ async def connect(  # noqa: PLR0917 - two ends and two callbacks
     main_address: str,
     port: int,
     own_address: str | None,
-    session: Callable[[], ChildSession],
+    session: ChildSession,
     on_message: Callable[[Link, Message], None],
     on_lost: Callable[[Link, Exception | None], None],
 ) -> Link:
-    """Connects to the main node, trying again until cancelled: the main node may not listen yet (R36).
+    """Connects to the main node.
 
     Args:
         main_address: where the main node is.
         port: its port.
         own_address: address to connect from; None lets the network decide.
-        session: makes the conversation of one try.
+        session: the conversation, not yet begun.
         on_message: called with each message.
         on_lost: called once if the link breaks after it was open.
 
     Raises:
-        WrongSecret: the main node is another job's, or knows another secret; trying again cannot help.
+        OSError: nobody answers there.
+        SessionError: whoever does is not this job's main node.
     """
     loop = asyncio.get_running_loop()
+    opened: asyncio.Future[Link] = loop.create_future()
+
+    def breaks(link: Link, error: Exception | None) -> None:
+        if opened.done():
+            on_lost(link, error)
+        else:
+            opened.set_exception(error or ConnectionResetError("closed before both sides had proved themselves"))
+
+    link = Link(session, opened.set_result, on_message, breaks)
+    try:
+        await loop.create_connection(lambda: link, main_address, port, local_addr=(own_address, 0) if own_address else None)
+        return await opened
+    except asyncio.CancelledError:
+        link.abort()
+        raise
+
+
+async def connect_in_time(connected: Callable[[], Awaitable[Link]]) -> Link:
+    """Connects again and again until cancelled: the main node may not listen yet (R36).
+
+    Raises:
+        WrongSecret: the main node is another job's, or knows another secret; trying again cannot help.
+    """
     pause = 0.05
     while True:
-        opened: asyncio.Future[Link] = loop.create_future()
-
-        def opens(link: Link, opened: asyncio.Future[Link] = opened) -> None:
-            opened.set_result(link)
-
-        def breaks(link: Link, error: Exception | None, opened: asyncio.Future[Link] = opened) -> None:
-            if opened.done():
-                on_lost(link, error)
-            else:
-                opened.set_exception(error or ConnectionResetError("closed before both sides had proved themselves"))
-
-        link = Link(session(), opens, on_message, breaks)
         try:
-            local = (own_address, 0) if own_address else None
-            await loop.create_connection(lambda link=link: link, main_address, port, local_addr=local)
-            return await opened
+            return await connected()
         except WrongSecret:
             raise
         except (OSError, SessionError):
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
-        except asyncio.CancelledError:
-            link.abort()
-            raise

@@ -113,6 +113,12 @@ def _everywhere(parser: argparse.ArgumentParser, **default: Any) -> None:
 def _job_and_environment(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("job", metavar="JOB", help="the job spec: a .yaml, .yml or .json file, or - for standard input")
     verb.add_argument("--environment", metavar="ENV", help="environment spec to compile for; a made-up on-demand one if left out")
+    _capacity(verb)
+
+
+def _capacity(verb: argparse.ArgumentParser) -> None:
+    text = "compile the job as for that environment with this capacity: on spot several nodes become a gang"
+    verb.add_argument("--capacity", choices=("on-demand", "spot"), help=text)
 
 
 def _spec(verb: argparse.ArgumentParser, where: str = "environment spec to compile it for") -> None:
@@ -120,6 +126,7 @@ def _spec(verb: argparse.ArgumentParser, where: str = "environment spec to compi
         "job", metavar="SPEC", help="a job spec or an environment spec: a .yaml, .yml or .json file, or - for standard input"
     )
     verb.add_argument("--environment", metavar="ENV", help=f"with a job: {where}; a made-up one if left out")
+    _capacity(verb)
 
 
 def _check(verb: argparse.ArgumentParser) -> None:
@@ -146,18 +153,35 @@ def _run(verb: argparse.ArgumentParser) -> None:
     verb.usage = "batchhpc run JOB [options] [-- COMMAND ...]"
     _job_and_environment(verb)
     changes(verb)
+    _faults(verb)
     here = verb.add_argument_group("this machine")
-    here.add_argument(
-        "--fault", action="append", default=[], metavar="FAULT", help="inject a fault, such as kill:2@10s; may be repeated"
-    )
     here.add_argument("--isolate", action="store_true", help="give each node its own network, host name and processes")
     here.add_argument(
         "--mount", action="append", default=[], metavar="SOURCE=DIR", help="directory that stands for a host path or EFS id"
     )
     here.add_argument("--secret", action="append", default=[], metavar="NAME", help="take a secret's value from the variable NAME")
+    text = "where gangs keep their record: a directory or s3://...; the job's own directory if left out"
+    here.add_argument("--records", metavar="PLACE", help=text)
     here.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is left to chance; default: 0")
     here.add_argument("--directory", default=".batchhpc", metavar="DIR", help="where logs are kept; default: .batchhpc")
     here.add_argument("--quiet", action="store_true", help="do not show the agent's own lines")
+
+
+def _faults(verb: argparse.ArgumentParser) -> None:
+    lose = verb.add_argument_group("what nodes suffer")
+    lose.add_argument(
+        "--fault", action="append", default=[], metavar="FAULT", help="inject a fault, such as kill:2@10s; may be repeated"
+    )
+    lose.add_argument(
+        "--reclaim",
+        action="append",
+        default=[],
+        metavar="NODE@TIME",
+        help="take a node's instance away, 2@10s: 10 s after it began to run, 2@10s/2: in its second attempt; may be repeated",
+    )
+    lose.add_argument("--chaos", metavar="RATE", help="reclaim nodes at random, so many over all nodes: 0.1/s, 2/m; see --seed")
+    lose.add_argument("--notice", metavar="TIME", help="how long before it goes a reclaimed node is told; default: not at all")
+    lose.add_argument("--replacement", metavar="TIME", help="time until there is another instance; default: 0s")
 
 
 def _environment(verb: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -54,7 +54,10 @@ def _named(args: argparse.Namespace) -> Named | None:
         return None
     from batchhpc.cli.deployed import named_environment  # noqa: PLC0415 - what asks AWS is for those who ask it
 
-    return named_environment(args, is_deployed=False)
+    named = named_environment(args, is_deployed=False)
+    if not args.capacity:
+        return named
+    return replace(named, environment=named.environment.replace(capacity=Capacity(args.capacity)))
 
 
 def _prices(job: CompiledJob, named: Named) -> Estimate:

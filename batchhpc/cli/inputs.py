@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from batchhpc.compiler import CompiledEnvironment, CompiledJob, compile_environment, compile_job, environment_of
 from batchhpc.errors import InvalidSpec, Problem
-from batchhpc.spec import Environment, EnvironmentSpec, JobSpec
+from batchhpc.spec import Capacity, Environment, EnvironmentSpec, JobSpec
 from batchhpc.spec.document import Document, json_data, yaml_data
 
 STDIN = "-"
@@ -101,12 +101,13 @@ def environment_from(data: Any, shown: str) -> CompiledEnvironment:
 def read_environment(args: argparse.Namespace) -> Environment:
     """What jobs see of the environment that the command line names, before it is deployed; or the made-up one.
 
+    With another capacity, if the command line names one.
+
     Raises:
         InvalidSpec: the environment spec is wrong; problems name its file.
     """
-    if not args.environment:
-        return Environment()
-    return environment_of(environment_from(*read_data(args.environment)).plan.spec)
+    found = environment_of(environment_from(*read_data(args.environment)).plan.spec) if args.environment else Environment()
+    return found.replace(capacity=Capacity(args.capacity)) if args.capacity else found
 
 
 def compiled(spec: JobSpec, environment: Environment, name: str) -> CompiledJob:

@@ -18,9 +18,10 @@ from batchhpc.cli.main import EXIT_INTERRUPTED
 from batchhpc.cli.view import View, summary
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.jobs import Job
-from batchhpc.local import Fault, LocalRunner
+from batchhpc.local import Chaos, Fault, LocalRunner
+from batchhpc.local.faults import FaultKind
 from batchhpc.local.namespaces import isolation_command
-from batchhpc.spec import JobSpec
+from batchhpc.spec import Duration, JobSpec
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,10 +33,12 @@ def run(args: argparse.Namespace) -> int:
     compiled_job = compiled(spec, environment, args.job)
     runner = LocalRunner(
         Path(args.directory),
-        faults=[Fault.parse(text) for text in args.fault],
+        faults=[Fault.parse(text) for text in (*args.fault, *(f"{FaultKind.RECLAIM}:{each}" for each in args.reclaim))],
+        chaos=_chaos(args),
         isolate=args.isolate,
         secrets=_secrets(spec, args.secret),
         mounts=_mounts(args.mount),
+        records=args.records,
         seed=args.seed,
         stop_grace=float(environment.stop_grace.seconds),
     )
@@ -62,6 +65,23 @@ def become_isolator() -> None:
     command = isolation_command(sys.orig_argv)
     if command != sys.orig_argv:
         os.execvp(command[0], command)  # noqa: S606 - the same command again
+
+
+def _chaos(args: argparse.Namespace) -> Chaos:
+    """How nodes are reclaimed."""
+    return Chaos(
+        rate=Chaos.parse_rate(args.chaos) if args.chaos is not None else 0.0,
+        seed=args.seed,
+        notice=_seconds("--notice", args.notice) if args.notice is not None else None,
+        replacement=_seconds("--replacement", args.replacement) if args.replacement is not None else 0.0,
+    )
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        return float(Duration.parse(text).seconds)
+    except ValueError as error:
+        raise InvalidSpec([Problem(option, str(error), "write it with its unit, as in 5s")], "batchhpc run") from error
 
 
 def _mounts(texts: list[str]) -> dict[str, Path]:

@@ -9,7 +9,8 @@ Never does: read the spec, or set a variable that is neither the documents' nor 
 
 from __future__ import annotations
 
+from batchhpc.local.chaos import Chaos
 from batchhpc.local.faults import Fault
 from batchhpc.local.runner import LocalRunner
 
-__all__ = ["Fault", "LocalRunner"]
+__all__ = ["Chaos", "Fault", "LocalRunner"]

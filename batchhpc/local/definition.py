@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from batchhpc.compiler.parameters import REF
@@ -39,19 +40,44 @@ class NodePlan:
     shared_memory: int = 64
 
 
+class Kind(StrEnum):
+    """What AWS Batch takes a job for."""
+
+    CONTAINER = "container"
+    MULTINODE = "multinode"
+    ARRAY = "array"
+
+
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """A job as Batch would run it; ``time_limit`` is in seconds of an attempt, None for no limit."""
+    """A job as Batch would run it.
+
+    Attributes:
+        main: the main node; of an array the first child, which speaks for it.
+        nodes: what each of them runs; the children of an array are nodes.
+        attempts: how often the job, or each child of an array, is started at most.
+        time_limit: in seconds of an attempt; None for no limit.
+    """
 
     name: str
     queue: str
-    multinode: bool
+    kind: Kind
     main: int
     nodes: tuple[NodePlan, ...]
     attempts: int
     rules: tuple[ExitRule, ...]
     time_limit: float | None
     depends_on: tuple[str, ...]
+
+    @property
+    def groups(self) -> tuple[range, ...]:
+        """The nodes that are tried again together: all of a job, or each child of an array by itself (R38, R60)."""
+        nodes = range(len(self.nodes))
+        return tuple(nodes[node : node + 1] for node in nodes) if self.kind is Kind.ARRAY else (nodes,)
+
+    def job_id(self, job: str, node: int) -> str:
+        """Which job's id the node is told: its own if it is a child of an array, ``ID:2`` (R42)."""
+        return f"{job}:{node}" if self.kind is Kind.ARRAY else job
 
 
 def job_plan(register: Mapping[str, Any], submit: Mapping[str, Any]) -> JobPlan:
@@ -61,26 +87,20 @@ def job_plan(register: Mapping[str, Any], submit: Mapping[str, Any]) -> JobPlan:
         InvalidSpec: AWS Batch would refuse them.
         Unavailable: AWS Batch would run them, but this runner cannot.
     """
-    if "arrayProperties" in submit:
-        raise Unavailable(
-            "array jobs (the gang shape) do not run locally in this release\n"
-            "  hint: shape: multinode runs the same program on the same number of local nodes"
-        )
-    kind = register.get("type")
-    if kind not in ("container", "multinode"):
-        raise InvalidSpec([Problem("register.type", f"is {kind!r}", "container or multinode", "R1")])
+    kind = _kind(register, submit)
     name = register["jobDefinitionName"]
     if submit["jobDefinition"].rpartition("/")[2].partition(":")[0] != name:
         message = f"is {submit['jobDefinition']!r}, but the definition beside it is {name!r}"
         raise InvalidSpec([Problem("submit.jobDefinition", message, "submit the definition that is registered")])
 
-    if kind == "multinode":
+    if kind is Kind.MULTINODE:
         nodes, main = _multinode(register, submit)
     else:
         path = "register.containerProperties"
         container = _container(register, "register", "containerProperties")
         container = _overridden(container, path, submit.get("containerOverrides", {}), "submit.containerOverrides")
-        nodes, main = (_node(container, _parameters(register, submit), path),), 0
+        count = submit["arrayProperties"]["size"] if kind is Kind.ARRAY else 1
+        nodes, main = (_node(container, _parameters(register, submit), path),) * count, 0
 
     strategy = submit.get("retryStrategy") or register.get("retryStrategy") or {}
     limit = (submit.get("timeout") or register.get("timeout") or {}).get("attemptDurationSeconds")
@@ -89,7 +109,7 @@ def job_plan(register: Mapping[str, Any], submit: Mapping[str, Any]) -> JobPlan:
     return JobPlan(
         name=submit["jobName"],
         queue=submit["jobQueue"].rpartition("/")[2],
-        multinode=kind == "multinode",
+        kind=kind,
         main=main,
         nodes=nodes,
         attempts=strategy.get("attempts", 1),
@@ -97,6 +117,21 @@ def job_plan(register: Mapping[str, Any], submit: Mapping[str, Any]) -> JobPlan:
         time_limit=limit,
         depends_on=_dependencies(submit),
     )
+
+
+def _kind(register: Mapping[str, Any], submit: Mapping[str, Any]) -> Kind:
+    told = register.get("type")
+    if told not in ("container", "multinode"):
+        raise InvalidSpec([Problem("register.type", f"is {told!r}", "container or multinode", "R1")])
+    if "arrayProperties" not in submit:
+        return Kind(told)
+    if told == "multinode":
+        message = "makes an array of multi-node parallel jobs, which AWS Batch does not describe"
+        raise InvalidSpec([Problem("submit.arrayProperties", message, "submit several jobs", "R24")])
+    size = submit["arrayProperties"].get("size")
+    if not isinstance(size, int) or not 2 <= size <= 10_000:
+        raise InvalidSpec([Problem("submit.arrayProperties.size", f"is {size!r}", "2 to 10000", "R60")])
+    return Kind.ARRAY
 
 
 def _multinode(register: Mapping[str, Any], submit: Mapping[str, Any]) -> tuple[tuple[NodePlan, ...], int]:

@@ -1,11 +1,16 @@
 """Faults to inject into a local job: what can happen to a node in the cloud, at a chosen moment.
 
     kill:2@10s       the host of node 2 is gone, 10 s after the main node began to run
+    reclaim:2@10s    the same, told before if the runner's chaos says so, and replaced as it says (chaos.py)
     notice:1@5s      node 1 gets a Spot interruption notice; its host is gone two minutes of Batch's later (R70)
     late:3@8s        node 3 starts only 8 s after the main node began to run
     never:1          node 1 never starts
     partition:1@5s   nothing reaches node 1 or leaves it any more (isolated nodes only)
     delay:1@50ms     whatever goes to node 1 takes 50 ms longer (isolated nodes only)
+
+The children of an array are jobs of their own: there times count from the moment the node itself began to run, a late node from
+the moment it would have started, and attempts are the node's own. A child that never starts starts once all others have ended,
+since there are instances for it then.
 
 A fault strikes the first attempt only, so that a retry can succeed; ``/2`` at the end names another attempt.
 """
@@ -24,6 +29,7 @@ class FaultKind(StrEnum):
     """What happens to the node."""
 
     KILL = "kill"
+    RECLAIM = "reclaim"
     NOTICE = "notice"
     LATE = "late"
     NEVER = "never"
@@ -41,7 +47,8 @@ _GRAMMAR = re.compile(
 )
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _HINT = (
-    "write kill:NODE@TIME, notice:NODE@TIME, late:NODE@TIME, never:NODE, partition:NODE@TIME or delay:NODE@TIME, as in kill:2@10s"
+    "write kill:NODE@TIME, reclaim:NODE@TIME, notice:NODE@TIME, late:NODE@TIME, never:NODE, partition:NODE@TIME "
+    "or delay:NODE@TIME, as in kill:2@10s"
 )
 
 
@@ -52,7 +59,7 @@ class Fault:
     Attributes:
         kind: what happens.
         node: index of the node.
-        seconds: when, counted from the moment the main node is RUNNING; of a delay, how long it is.
+        seconds: when, counted from the moment the main node, or the child of an array, is RUNNING; of a delay, how long it is.
         attempt: in which attempt, from 1.
     """
 
@@ -87,8 +94,8 @@ class Fault:
         return f"{self.kind}:{self.node}{time}" + (f"/{self.attempt}" if self.attempt != 1 else "")
 
 
-def fault_problems(faults: Sequence[Fault], *, nodes: int, main: int, attempts: int, isolated: bool) -> list[Problem]:
-    """What keeps these faults from striking a job of that many nodes and attempts."""
+def fault_problems(faults: Sequence[Fault], *, nodes: int, main: int | None, attempts: int, isolated: bool) -> list[Problem]:
+    """What keeps these faults from striking a job of that many nodes and attempts; without ``main`` no node waits for another."""
     found = []
     for fault in faults:
         path = f"fault {fault}"

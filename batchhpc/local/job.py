@@ -1,81 +1,74 @@
-"""One submitted job: Batch's states from SUBMITTED to the end, over as many attempts as its rules allow."""
+"""One submitted job: Batch's states from SUBMITTED to the end, over as many trials and attempts as its rules allow."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import random
 import select
 import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from batchhpc.errors import BatchHpcError
-from batchhpc.jobs import Attempt, JobState, JobStatus
-from batchhpc.local.attempt import AttemptRun, Orders, Outcome, Timings
-from batchhpc.local.definition import JobPlan
-from batchhpc.local.faults import Fault
-from batchhpc.local.logbook import LogBook, LogReader
+from batchhpc.jobs import Attempt, JobState, JobStatus, NodeStatus
+from batchhpc.local.definition import Kind
+from batchhpc.local.logbook import LogReader
+from batchhpc.local.loop import Loop, Orders
 from batchhpc.local.network import Network
 from batchhpc.local.node import Node
-from batchhpc.local.retries import wants_retry
 from batchhpc.local.scratch import new_scratch
-from batchhpc.local.variables import node_variables
+from batchhpc.local.trial import Place, Setting, Trial
 
 DEPENDENCY_FAILED = "Dependent Job failed"
+CHILD_FAILED = "Array Child Job failed"
+WRITE_EVERY = 0.1  # seconds; the states of hundreds of children change faster than they can be written
 
 
 class LocalJob:
     """A job and the thread that carries it out; every method may be called from any thread.
 
     Args:
-        job_id: its id.
-        plan: what its nodes run.
+        setting: what it runs, and how.
         directory: where its output and state are kept.
-        network: makes the network of an attempt, given directories of the nodes' own.
+        network: makes its network.
         dependencies: jobs that must have succeeded first.
-        faults: of all attempts.
-        secrets: values by ARN.
         notes: what the user should know of this run, for the log.
-        seed: of the order in which child nodes start.
-        timings: how long Batch's own times are.
     """
 
     def __init__(
         self,
-        job_id: str,
-        plan: JobPlan,
+        setting: Setting,
         directory: Path,
-        network: Callable[[Path], Network],
+        network: Callable[[], Network],
         *,
         dependencies: Sequence[LocalJob],
-        faults: Sequence[Fault],
-        secrets: Mapping[str, str],
         notes: Sequence[str],
-        seed: str,
-        timings: Timings,
     ) -> None:
-        self.id, self._plan, self._directory, self._network = job_id, plan, directory, network
-        self._dependencies, self._faults, self._secrets, self._notes = dependencies, faults, secrets, notes
-        self._chance = random.Random(seed)  # noqa: S311 - an order that a test can ask for again
-        self._timings = timings
+        self.id, self._setting, self._plan = setting.job, setting, setting.plan
+        self._directory, self._network = directory, network
+        self._dependencies, self._notes = dependencies, notes
         self._orders = Orders()
-        self._logbook = LogBook(directory)
         self._changed = threading.Condition()
         self._change = 0
         self._followers: list[Orders] = []
         self._state, self._status_reason = JobState.SUBMITTED, ""
         self._created_at = time.time()
-        self._attempts: list[Attempt] = []
-        self._nodes: list[Node] = []
-        self._new_nodes()
-        self.status = self._snapshot()
+        self._trials = [Trial(setting, indices) for indices in self._plan.groups]
+        self.status, self._attempts = self._snapshot()
+        self._written: JobStatus | None = None
+        self._written_at = 0.0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"job {plan.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"job {self._plan.name}", daemon=True)
+
+    @property
+    def array(self) -> bool:
+        """Whether it has children that are jobs of their own."""
+        return self._plan.kind is Kind.ARRAY
 
     def start(self) -> None:
         """Begins; to be called once."""
@@ -84,15 +77,15 @@ class LocalJob:
         self._publish()
         self._thread.start()
 
-    def stop(self, reason: str, *, at_once: bool = False) -> None:
-        """Ends the job, in whatever state it is (R44)."""
+    def stop(self, reason: str, child: int | None = None, *, at_once: bool = False) -> None:
+        """Ends the job, or one child of an array, in whatever state it is (R44)."""
         with self._changed:
             if not self.status.state.ended:
-                self._orders.stop(reason, at_once=at_once)
+                self._orders.stop(reason, child, at_once=at_once)
 
     @property
     def stopping(self) -> bool:
-        """Whether `stop` was called."""
+        """Whether `stop` was called for all of it."""
         return self._orders.stop_reason is not None
 
     def close(self) -> None:
@@ -103,6 +96,27 @@ class LocalJob:
         """Waits until the job's thread, and with it every process of the job, has ended."""
         # Not Thread.join: if Ctrl-C interrupts it, Python 3.11 takes the thread for ended from then on.
         return self._over.wait(timeout)
+
+    def join_child(self, child: int, timeout: float | None = None) -> bool:
+        """Waits until a child of an array has ended."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.status.nodes[child].state.ended, timeout)
+
+    def status_of(self, node: int) -> JobStatus:
+        """The job as if it had this node only; a child of an array is a job, and has attempts of its own."""
+        with self._changed:
+            status, attempts = self.status, self._attempts
+        alone = status.nodes[node]
+        return replace(
+            status,
+            id=f"{status.id}{':' if self.array else '#'}{node}",
+            state=alone.state,
+            status_reason=alone.status_reason,
+            started_at=alone.started_at,
+            stopped_at=alone.stopped_at,
+            attempts=attempts[node] if self.array else (),
+            nodes=(alone,),
+        )
 
     def tell_end(self, orders: Orders) -> None:
         """Wakes another job's thread when this job ends, or now."""
@@ -130,7 +144,7 @@ class LocalJob:
             if failure is not None:
                 self._finish(JobState.FAILED, failure)
             else:
-                self._try()
+                self._carry_out()
         except BaseException as error:  # noqa: BLE001 - it is told
             # Whoever waits must not wait for ever, and learns the reason from the job's state.
             reason = str(error) if isinstance(error, BatchHpcError) else f"the local runner failed: {error!r}"
@@ -144,88 +158,74 @@ class LocalJob:
 
     def _await_dependencies(self) -> str | None:
         """Waits until all dependencies have succeeded; gives why the job cannot run, or None."""
+        poll = select.poll()
+        poll.register(self._orders, select.POLLIN)
         while True:
             states = [dependency.status.state for dependency in self._dependencies]
+            self._take_orders()
             if self._orders.stop_reason is not None:
                 return self._orders.stop_reason
             if JobState.FAILED in states:
                 return DEPENDENCY_FAILED
             if all(state is JobState.SUCCEEDED for state in states):
                 return None
-            select.select([self._orders], [], [])
-            self._orders.take()
+            poll.poll()
 
-    def _try(self) -> None:
-        for number in range(1, self._plan.attempts + 1):
-            if self._orders.stop_reason is not None:
-                self._finish(JobState.FAILED, self._orders.stop_reason)
-                return
-            if number > 1:
-                self._new_nodes()
-            self._enter(JobState.RUNNABLE)
-            outcome = self._attempt(number)
-            attempt = outcome.attempt
-            self._attempts.append(attempt)
-            if outcome.succeeded:
-                self._finish(JobState.SUCCEEDED, attempt.status_reason)
-                return
-            again = wants_retry(
-                self._plan.rules, exit_code=attempt.exit_code, reason=attempt.reason, status_reason=attempt.status_reason
-            )
-            if outcome.stopped or number == self._plan.attempts or not again:
-                self._finish(JobState.FAILED, attempt.status_reason)
-                return
+    def _take_orders(self) -> None:
+        for reason, child in self._orders.take():
+            for trial in self._trials if child is None else self._trials[child : child + 1]:
+                trial.stop(reason, at_once=self._orders.at_once)
+        self._publish()
 
-    def _attempt(self, number: int) -> Outcome:
-        scratch = new_scratch()
-        network = None
+    def _carry_out(self) -> None:
+        """Tries all there is to try until no process is left."""
+        scratch, loop, network, timer = new_scratch(), Loop(), None, None
         try:
-            for node in self._nodes:
-                (scratch / str(node.index)).mkdir(mode=0o700)
-            network = self._network(scratch)
-            if number == 1:
-                for note in self._notes:
-                    self._logbook.write(number, self._plan.main, f"batchhpc: {note}\n".encode())
-            return AttemptRun(
-                self.id,
-                number,
-                self._nodes,
-                lambda node: (self._plan.nodes[node].command, self._variables(number, node, network, scratch / str(node))),
-                network,
-                faults=[fault for fault in self._faults if fault.attempt == number],
-                time_limit=self._plan.time_limit,
-                timings=self._timings,
-                chance=self._chance,
-                logbook=self._logbook,
-                orders=self._orders,
-                changed=self._follow_main,
-            ).run()
+            network = self._network()
+            for note in self._notes:
+                self._setting.logbook.write(1, self._plan.main, f"batchhpc: {note}\n".encode())
+            loop.watch(self._orders, self._take_orders)
+            trials = list(self._trials)
+            if self.array:
+                self._setting.chance.shuffle(trials)  # in no certain order
+            place = Place(network, scratch, loop)
+            for trial in trials:
+                loop.after(0.0, partial(trial.begin, place))
+            while not all(trial.over for trial in trials):
+                self._begin_what_waits()
+                self._follow_trials()
+                if self._written != self.status and (timer is None or timer.action is None):
+                    timer = loop.after(WRITE_EVERY, lambda: None)
+                loop.step()
         finally:
+            for trial in self._trials:
+                trial.close()
+            loop.close()
             if network is not None:
                 network.close()
             shutil.rmtree(scratch, ignore_errors=True)
+        self._conclude()
 
-    def _variables(self, number: int, node: int, network: Network, scratch: Path) -> dict[str, str]:
-        return node_variables(
-            self._plan,
-            node,
-            job_id=self.id,
-            attempt=number,
-            main_address=network.address(self._plan.main),
-            network=network.variables(node),
-            secrets=self._secrets,
-            scratch=scratch,
-        )
+    def _begin_what_waits(self) -> None:
+        going_on = [trial for trial in self._trials if not trial.over]
+        if all(trial.waits for trial in going_on):
+            for trial in going_on:
+                trial.begin_now()
 
-    def _new_nodes(self) -> None:
-        self._nodes = [Node(index, main=index == self._plan.main) for index in range(len(self._plan.nodes))]
-
-    def _follow_main(self) -> None:
-        """While an attempt lasts the job is as far as its main node (R37)."""
-        main = self._nodes[self._plan.main]
-        if main.alive:
-            self._state = main.state
+    def _follow_trials(self) -> None:
+        for trial in self._trials:
+            trial.follow()
+        if not self.array:  # the parent of children is PENDING until all have ended (R60)
+            self._state = self._trials[0].state
         self._publish()
+
+    def _conclude(self) -> None:
+        if not self.array:
+            self._finish(self._trials[0].state, self._trials[0].status_reason)
+        elif all(trial.state is JobState.SUCCEEDED for trial in self._trials):
+            self._finish(JobState.SUCCEEDED, "")
+        else:
+            self._finish(JobState.FAILED, self._orders.stop_reason or CHILD_FAILED)
 
     def _enter(self, state: JobState) -> None:
         self._state = state
@@ -233,40 +233,57 @@ class LocalJob:
 
     def _finish(self, state: JobState, reason: str) -> None:
         self._state, self._status_reason = state, reason
-        for node in self._nodes:
-            if not node.state.ended:
-                node.finish(None, reason)
+        for trial in self._trials:
+            if not trial.over:
+                trial.fail(reason)
         try:
-            self._logbook.close()
+            self._setting.logbook.close()
         finally:
             self._publish()
 
-    def _snapshot(self) -> JobStatus:
-        main = self._nodes[self._plan.main]
-        return JobStatus(
+    def _snapshot(self) -> tuple[JobStatus, tuple[tuple[Attempt, ...], ...]]:
+        """The status, and the attempts of each trial."""
+        nodes = tuple(self._node(trial, node) for trial in self._trials for node in trial.nodes)
+        attempts = tuple(tuple(trial.attempts) for trial in self._trials)
+        main = nodes[self._plan.main]
+        ends = [node.stopped_at for node in nodes if node.stopped_at] if self.array else [main.stopped_at]
+        status = JobStatus(
             id=self.id,
             name=self._plan.name,
             state=self._state,
             status_reason=self._status_reason,
             created_at=self._created_at,
             started_at=main.started_at,
-            stopped_at=main.stopped_at if self._state.ended else None,
-            attempts=tuple(self._attempts),
-            nodes=tuple(node.status for node in self._nodes),
+            stopped_at=max((end for end in ends if end), default=None) if self._state.ended else None,
+            attempts=attempts[0],
+            nodes=nodes,
         )
+        return status, attempts
+
+    def _node(self, trial: Trial, node: Node) -> NodeStatus:
+        """A node's status; a child of an array that has ended is as its trials were, for a job that is stopped has failed."""
+        if not (self.array and trial.over):
+            return node.status
+        return replace(node.status, state=trial.state, status_reason=trial.status_reason)
 
     def _publish(self) -> None:
-        status = self._snapshot()
+        status, attempts = self._snapshot()
         try:
-            if status != self.status or not self._change:
-                new = self._directory / "status.json.new"
-                new.write_text(json.dumps(asdict(status), indent=2) + "\n")
-                new.replace(self._directory / "status.json")
+            self._write(status)
         finally:
             with self._changed:
-                self.status = status
+                self.status, self._attempts = status, attempts
                 self._change += 1
                 self._changed.notify_all()
                 if status.state.ended:
                     for follower in self._followers:
                         follower.wake()
+
+    def _write(self, status: JobStatus) -> None:
+        soon = time.monotonic() - self._written_at < WRITE_EVERY
+        if status == self._written or (soon and self._written and status.state == self._written.state):
+            return
+        new = self._directory / "status.json.new"
+        new.write_text(json.dumps(asdict(status), indent=2) + "\n")
+        new.replace(self._directory / "status.json")
+        self._written, self._written_at = status, time.monotonic()

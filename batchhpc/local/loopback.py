@@ -8,59 +8,75 @@ import random
 import socket
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from batchhpc.agent import contract
 from batchhpc.errors import Unavailable
 from batchhpc.local import processes
+from batchhpc.local.definition import NodePlan
 from batchhpc.local.metadata import MetadataService
+from batchhpc.local.network import Instance, host_name
 from batchhpc.local.shared_memory import remove_leftovers
 
 
 class LoopbackNetwork:
-    """A free block of 127/8: node k has the address k + 1 of it, the metadata service has address 0."""
+    """A free block of 127/8: the metadata service has address 0 of it, the nodes of the first attempt come next.
 
-    def __init__(self, nodes: int) -> None:
+    Args:
+        nodes: how many the job has.
+        attempts: how often each may be started.
+    """
+
+    def __init__(self, nodes: int, attempts: int) -> None:
+        self._nodes = nodes
         self._since = time.time()
-        self._base = _free_block(nodes)
+        self._base = _free_block(nodes * attempts)
         self._metadata = MetadataService(str(self._base))
 
-    def address(self, node: int) -> str:
-        return str(self._base + node + 1)
+    def instance(self, node: int, attempt: int) -> Instance:
+        number = (attempt - 1) * self._nodes + node
+        made = Instance(number, str(self._base + number + 1), host_name(node, attempt))
+        self._metadata.add(made.id, made.address)
+        return made
 
-    def variables(self, node: int) -> dict[str, str]:
-        return {contract.NODE_ADDRESS: self.address(node), contract.METADATA_ENDPOINT: self._metadata.endpoint(node)}
+    def variables(self, instance: Instance) -> dict[str, str]:
+        return {contract.NODE_ADDRESS: instance.address, contract.METADATA_ENDPOINT: self._metadata.endpoint(instance.id)}
 
     def wrap(self, command: Sequence[str]) -> list[str]:
         return list(command)
 
-    def attach(self, node: int, pid: int) -> dict[str, Any]:  # noqa: ARG002 - nothing to connect
+    def attach(self, instance: Instance, node: NodePlan, scratch: Path, pid: int) -> dict[str, Any]:  # noqa: ARG002 - no need
         return {}
 
     def end(self, pid: int) -> None:
         processes.end_tree(pid)
 
-    def notice(self, node: int, deadline: float) -> None:
-        self._metadata.give_notice(node, deadline)
+    def notice(self, instance: Instance, deadline: float) -> None:
+        self._metadata.give_notice(instance.id, deadline)
 
-    def partition(self, node: int) -> None:
-        raise AssertionError(f"node {node} shares its network: refused before the start (faults.py)")
+    def partition(self, instance: Instance) -> None:
+        raise AssertionError(f"{instance} shares its network: refused before the start (faults.py)")
 
-    def delay(self, node: int, seconds: float) -> None:
-        raise AssertionError(f"node {node} shares its network: refused before the start (faults.py), delay of {seconds} s")
+    def delay(self, instance: Instance, seconds: float) -> None:
+        raise AssertionError(f"{instance} shares its network: refused before the start (faults.py), delay of {seconds} s")
+
+    def release(self, instance: Instance) -> None:
+        self._metadata.remove(instance.id)
+        remove_leftovers(self._since)
 
     def close(self) -> None:
         self._metadata.close()
         remove_leftovers(self._since)
 
 
-def _free_block(nodes: int) -> ipaddress.IPv4Address:
-    """First address of a block with room for the nodes, in which nobody listens on the agent's port yet.
+def _free_block(size: int) -> ipaddress.IPv4Address:
+    """First address of a block of that many, in which nobody listens on the agent's port yet.
 
     Chance keeps jobs that start at the same time apart: there are 65,000 blocks.
     """
     chance = random.SystemRandom()
-    last = (1 << 24) - 512 - nodes  # in 127/8, and clear of its broadcast address
+    last = (1 << 24) - 512 - size  # in 127/8, and clear of its broadcast address
     for _ in range(50):
         base = ipaddress.IPv4Address("127.0.0.0") + (chance.randrange(1 << 16, last) & ~0xFF)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -72,6 +88,6 @@ def _free_block(nodes: int) -> ipaddress.IPv4Address:
                 continue
             return base
     raise Unavailable(
-        f"no loopback addresses for {nodes} nodes: port {contract.PORT} cannot be bound on 127.x.y.1\n"
+        f"no {size} loopback addresses: port {contract.PORT} cannot be bound on 127.x.y.1\n"
         "  hint: this needs Linux with 127.0.0.0/8 on lo, and no program that listens there on all addresses; or run with --isolate"
     )

@@ -1,7 +1,8 @@
-"""A small EC2 instance metadata service: Spot interruption notices, behind IMDSv2's tokens (R70).
+"""A small EC2 instance metadata service: address, instance id, and Spot interruption notices, behind IMDSv2's tokens (R70).
 
-Each node asks under a path of its own, ``http://ADDRESS:PORT/node-2/latest/...``. As a program it serves the isolated
-nodes of one attempt from inside their switch's namespace, and takes one notice per line of its input: ``NODE DEADLINE``.
+Each instance asks under a path of its own, ``http://ADDRESS:PORT/i-0123.../latest/...``. As a program it serves the isolated
+nodes of a job from inside their switch's namespace, and takes one change per line of its input: ``add ID ADDRESS``,
+``notice ID DEADLINE`` or ``remove ID``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-_PATH = re.compile(r"/node-(\d+)(/latest/.*)")
+_PATH = re.compile(r"/(i-[0-9a-f]+)(/latest/.*)")
 _TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - a name
 
 
@@ -23,7 +24,7 @@ class MetadataService:
     """Serves from construction to `close`, in a thread of its own."""
 
     def __init__(self, address: str, port: int = 0) -> None:
-        self._deadlines: dict[int, float] = {}
+        self._data: dict[str, dict[str, str]] = {}  # by instance, then by what is asked for
         self._tokens: set[str] = set()
         service = self
 
@@ -34,14 +35,23 @@ class MetadataService:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
-    def endpoint(self, node: int) -> str:
-        """Where this node asks; the value of AWS_EC2_METADATA_SERVICE_ENDPOINT."""
+    def endpoint(self, instance: str) -> str:
+        """Where this instance asks; the value of AWS_EC2_METADATA_SERVICE_ENDPOINT."""
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}/node-{node}"
+        return f"http://{host!s}:{port}/{instance}"
 
-    def give_notice(self, node: int, deadline: float) -> None:
-        """Tells the node from now on that its instance goes at ``deadline``, in Unix seconds."""
-        self._deadlines[node] = deadline
+    def add(self, instance: str, address: str) -> None:
+        """A new instance, which knows nothing of others' notices."""
+        self._data[instance] = {"instance-id": instance, "local-ipv4": address}
+
+    def give_notice(self, instance: str, deadline: float) -> None:
+        """Tells the instance from now on that it goes at ``deadline``, in Unix seconds."""
+        time = datetime.fromtimestamp(deadline, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._data[instance]["spot/instance-action"] = json.dumps({"action": "terminate", "time": time})
+
+    def remove(self, instance: str) -> None:
+        """The instance is no more."""
+        self._data.pop(instance, None)
 
     def close(self) -> None:
         """Stops serving."""
@@ -58,11 +68,8 @@ class MetadataService:
             return 200, self._new_token()
         if headers.get(_TOKEN_HEADER) not in self._tokens:
             return 401, ""
-        deadline = self._deadlines.get(int(match[1]))
-        if method != "GET" or match[2] != "/latest/meta-data/spot/instance-action" or deadline is None:
-            return 404, ""
-        time = datetime.fromtimestamp(deadline, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return 200, json.dumps({"action": "terminate", "time": time})
+        body = self._data.get(match[1], {}).get(match[2].removeprefix("/latest/meta-data/"))
+        return (404, "") if method != "GET" or body is None else (200, body)
 
     def _new_token(self) -> str:
         token = secrets.token_urlsafe(16)
@@ -102,8 +109,13 @@ def main(arguments: list[str]) -> None:
     service = MetadataService(arguments[0], int(arguments[1]))
     print("serving", flush=True)  # noqa: T201 - the runner waits for this line
     for line in sys.stdin:
-        node, deadline = line.split()
-        service.give_notice(int(node), float(deadline))
+        match line.split():
+            case ["add", instance, address]:
+                service.add(instance, address)
+            case ["notice", instance, deadline]:
+                service.give_notice(instance, float(deadline))
+            case ["remove", instance]:
+                service.remove(instance)
     service.close()
 
 

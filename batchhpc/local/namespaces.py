@@ -20,10 +20,12 @@ from typing import Any
 from batchhpc.agent import contract
 from batchhpc.errors import Unavailable
 from batchhpc.local import metadata
-from batchhpc.local.definition import JobPlan
+from batchhpc.local.definition import NodePlan
+from batchhpc.local.network import Instance, host_name
 
 NETWORK = ipaddress.IPv4Network("10.77.0.0/16")
 SWITCH = NETWORK[-2]
+MOST_NODES = 1023  # ports of a bridge
 SEPARATE = ("--net", "--uts", "--pid", "--ipc", "--mount", "--mount-proc", "--fork", "--kill-child=SIGKILL")
 USER_NAMESPACE = ("unshare", "--user", "--map-root-user", "--")
 HINT = (
@@ -34,16 +36,23 @@ HINT = (
 
 
 class IsolatedNetwork:
-    """A bridge in a namespace of its own; node k has 10.77.0.0/16's address k + 1 there.
+    """A bridge in a namespace of its own, with 10.77.0.0/16; a port is named after its instance, so that none meets an older one.
 
     Args:
-        plan: whose nodes are to be connected; their mounts have sources of this machine.
-        scratch: a directory that lives as long as this network.
+        nodes: how many the job has.
+        attempts: how often each may be started.
+
+    Raises:
+        Unavailable: there are not as many addresses or ports, or the machine refuses.
     """
 
-    def __init__(self, plan: JobPlan, scratch: Path) -> None:
-        self._plan = plan
-        self._scratch = scratch
+    def __init__(self, nodes: int, attempts: int) -> None:
+        if nodes > MOST_NODES or nodes * attempts > NETWORK.num_addresses - 3:
+            most = f"{MOST_NODES} at once, and {NETWORK.num_addresses - 3} over all attempts"
+            raise Unavailable(
+                f"{nodes} nodes x {attempts} attempts are more than can be isolated: {most}\n  hint: run without --isolate"
+            )
+        self._nodes = nodes
         service = [sys.executable, "-I", "-S", str(Path(metadata.__file__)), "0.0.0.0", "80"]  # noqa: S104 - of the switch only
         self._switch = subprocess.Popen(
             [_program("unshare"), "--net", "--", *service],
@@ -61,12 +70,15 @@ class IsolatedNetwork:
             self.close()
             raise
 
-    def address(self, node: int) -> str:
-        return str(NETWORK[node + 1])
+    def instance(self, node: int, attempt: int) -> Instance:
+        number = (attempt - 1) * self._nodes + node
+        made = Instance(number, str(NETWORK[number + 1]), host_name(node, attempt))
+        self._tell(f"add {made.id} {made.address}")
+        return made
 
-    def variables(self, node: int) -> dict[str, str]:
+    def variables(self, instance: Instance) -> dict[str, str]:
         return {
-            contract.METADATA_ENDPOINT: f"http://{SWITCH}:80/node-{node}",
+            contract.METADATA_ENDPOINT: f"http://{SWITCH}:80/{instance.id}",
             # UCX, MPICH's transport, sees that all nodes have one kernel and would use shared memory between them: not what
             # a network does, and impossible from one PID namespace into another.
             "UCX_TLS": "tcp,self",
@@ -75,24 +87,24 @@ class IsolatedNetwork:
     def wrap(self, command: Sequence[str]) -> list[str]:
         return [_program("unshare"), *SEPARATE, "--", *command]
 
-    def attach(self, node: int, pid: int) -> dict[str, Any]:
-        self._ip(f"link add p{node} type veth peer name eth0 netns {pid}\nlink set p{node} master br0 up")
-        definition = self._plan.nodes[node]
-        root = self._scratch / f"root-{node}"
+    def attach(self, instance: Instance, node: NodePlan, scratch: Path, pid: int) -> dict[str, Any]:
+        port = _port(instance)
+        self._ip(f"link add {port} type veth peer name eth0 netns {pid}\nlink set {port} master br0 up")
+        root = scratch / "root"
         root.mkdir()
-        hosts = self._scratch / f"hosts-{node}"
-        hosts.write_text(f"127.0.0.1 localhost\n{self.address(node)} node-{node}\n")
+        hosts = scratch / "hosts"
+        hosts.write_text(f"127.0.0.1 localhost\n{instance.address} {instance.host_name}\n")
         binds: list[list[str | bool]] = [[str(hosts), "/etc/hosts", True]] if Path("/etc/hosts").exists() else []
         # Outer mounts first, or they would hide the inner ones.
-        mounts = sorted(definition.mounts, key=lambda mount: len(Path(mount.target).parts))
+        mounts = sorted(node.mounts, key=lambda mount: len(Path(mount.target).parts))
         binds += [[mount.source, mount.target, mount.read_only] for mount in mounts]
         return {
-            "hostname": f"node-{node}",
-            "address": f"{self.address(node)}/{NETWORK.prefixlen}",
+            "hostname": instance.host_name,
+            "address": f"{instance.address}/{NETWORK.prefixlen}",
             "ip": _program("ip"),
             "binds": binds,
             "root": str(root),
-            "shared_memory": definition.shared_memory,
+            "shared_memory": node.shared_memory,
         }
 
     def end(self, pid: int) -> None:
@@ -100,17 +112,20 @@ class IsolatedNetwork:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
-    def notice(self, node: int, deadline: float) -> None:
-        assert self._switch.stdin
-        self._switch.stdin.write(f"{node} {deadline}\n")
-        self._switch.stdin.flush()
+    def notice(self, instance: Instance, deadline: float) -> None:
+        self._tell(f"notice {instance.id} {deadline}")
 
-    def partition(self, node: int) -> None:
+    def partition(self, instance: Instance) -> None:
         # Off the bridge, but with its carrier: the node's own kernel must not notice anything.
-        self._ip(f"link set p{node} nomaster")
+        self._ip(f"link set {_port(instance)} nomaster")
 
-    def delay(self, node: int, seconds: float) -> None:
-        self._inside("tc", "qdisc", "add", "dev", f"p{node}", "root", "netem", "delay", f"{seconds * 1000:g}ms")
+    def delay(self, instance: Instance, seconds: float) -> None:
+        self._inside("tc", "qdisc", "add", "dev", _port(instance), "root", "netem", "delay", f"{seconds * 1000:g}ms")
+
+    def release(self, instance: Instance) -> None:
+        # The kernel takes the port away with the node's namespace.
+        with contextlib.suppress(BrokenPipeError):  # the switch was killed
+            self._tell(f"remove {instance.id}")
 
     def close(self) -> None:
         assert self._switch.stdin
@@ -122,6 +137,12 @@ class IsolatedNetwork:
             self._switch.kill()
             self._switch.wait()
         self._switch.stdout.close()
+
+    def _tell(self, change: str) -> None:
+        """Passes a change on to the metadata service."""
+        assert self._switch.stdin
+        self._switch.stdin.write(f"{change}\n")
+        self._switch.stdin.flush()
 
     def _await_switch(self) -> None:
         assert self._switch.stdout
@@ -138,6 +159,11 @@ class IsolatedNetwork:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=30)
         if done.returncode:
             raise Unavailable(f"{' '.join([program, *arguments])} ({text}): {done.stderr.strip()}")
+
+
+def _port(instance: Instance) -> str:
+    """The instance's port of the bridge."""
+    return f"p{instance.number}"
 
 
 def isolation_command(command: Sequence[str]) -> list[str]:

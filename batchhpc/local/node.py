@@ -5,37 +5,51 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from batchhpc.jobs import JobState, NodeStatus
 from batchhpc.local import init
-from batchhpc.local.network import Network
+from batchhpc.local.definition import NodePlan
+from batchhpc.local.network import Instance, Network
 
 ENDED = "Essential container in task exited"  # whatever the exit code was (R48)
 NOT_STARTED = "Task failed to start"  # R48
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a node is started: its command and variables, what the definition says of it, a directory that outlives it."""
+
+    environment: Mapping[str, str]
+    plan: NodePlan
+    scratch: Path
 
 
 class Node:
     """Changed by the job's thread only.
 
     Attributes:
+        job_id: of the job, or of the child of an array that it is.
+        main: whether it is the main node, or the first child of an array.
+        instance: what it runs on; None until its attempt begins.
         process: the node's first process, or what holds its namespaces; None before the start.
         control: the runner's end of the socket to the first process (init.py).
         output: both output streams of the node, as one pipe.
         reason: what the container runtime says of the container's end; mostly nothing.
+        host_gone: whether its instance is no more.
     """
 
-    def __init__(self, index: int, *, main: bool) -> None:
+    def __init__(self, index: int, job_id: str, *, main: bool) -> None:
         self.index = index
+        self.job_id = job_id
         self.main = main
-        self.instance = f"i-{secrets.token_hex(9)[:17]}"
+        self.instance: Instance | None = None
         self.state = JobState.RUNNABLE
         self.status_reason = ""
         self.reason = ""
@@ -46,8 +60,9 @@ class Node:
         self.control: socket.socket | None = None
         self.output = -1
         self._network: Network | None = None
+        self._launch: Launch | None = None
         self._received = b""
-        self._host_gone = False
+        self.host_gone = False
 
     @property
     def alive(self) -> bool:
@@ -58,15 +73,15 @@ class Node:
     def status(self) -> NodeStatus:
         return NodeStatus(self.index, self.main, self.state, self.status_reason, self.exit_code, self.started_at, self.stopped_at)
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], network: Network) -> None:
+    def start(self, launch: Launch, network: Network) -> None:
         """Starts the first process, which waits for `set_up` before it starts the command."""
         ours, theirs = socket.socketpair()
         reader, writer = os.pipe()
-        first = [sys.executable, "-I", "-S", str(Path(init.__file__)), str(theirs.fileno()), "--", *command]
+        first = [sys.executable, "-I", "-S", str(Path(init.__file__)), str(theirs.fileno()), "--", *launch.plan.command]
         try:
             self.process = subprocess.Popen(
                 network.wrap(first),
-                env=dict(environment),
+                env=dict(launch.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=writer,
                 stderr=writer,
@@ -80,7 +95,7 @@ class Node:
         finally:
             theirs.close()
             os.close(writer)
-        self._network = network
+        self._network, self._launch = network, launch
         ours.setblocking(False)
         os.set_blocking(reader, False)
         self.control, self.output, self.state = ours, reader, JobState.STARTING
@@ -100,8 +115,16 @@ class Node:
         *lines, self._received = self._received.split(b"\n")
         return None if ended and not lines else [line.decode(errors="replace") for line in lines]
 
-    def set_up(self, setup: Mapping[str, Any]) -> None:
-        """Lets the first process set the node up and start the command."""
+    def set_up(self, network: Network) -> None:
+        """Connects the node, and lets its first process set it up and start the command.
+
+        Raises:
+            Unavailable: the machine refuses.
+        """
+        assert self.process
+        assert self.instance
+        assert self._launch
+        setup = network.attach(self.instance, self._launch.plan, self._launch.scratch, self.process.pid)
         self._send(json.dumps(setup).encode())
 
     def running(self) -> None:
@@ -122,7 +145,7 @@ class Node:
 
     def lose_host(self) -> None:
         """The node's host is gone, with everything on it."""
-        self._host_gone = True
+        self.host_gone = True
         if self.alive:
             self.kill()
         elif self.state is JobState.RUNNABLE:
@@ -142,8 +165,9 @@ class Node:
             code: what the first process ended with; None if it never was.
             status_reason: why the node ended, if it was not its own doing.
         """
-        if self._host_gone:
-            self.state, self.status_reason = JobState.FAILED, f"Host EC2 (instance {self.instance}) terminated."
+        if self.host_gone:
+            assert self.instance
+            self.state, self.status_reason = JobState.FAILED, f"Host EC2 (instance {self.instance.id}) terminated."
         elif self.state is not JobState.RUNNING or code is None:
             self.state, self.status_reason = JobState.FAILED, status_reason or NOT_STARTED
         else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import secrets as chance
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,13 +18,16 @@ from batchhpc.compiler.documents import CompiledJob
 from batchhpc.errors import InvalidSpec, JobNotFound, Problem, Severity, Unavailable, WaitTimeout
 from batchhpc.jobs import Job, JobState, JobStatus, JobSummary, LogLine
 from batchhpc.local.attempt import Timings
-from batchhpc.local.definition import JobPlan, job_plan
+from batchhpc.local.chaos import Chaos
+from batchhpc.local.definition import JobPlan, Kind, job_plan
 from batchhpc.local.faults import Fault, FaultKind, fault_problems
 from batchhpc.local.job import LocalJob
+from batchhpc.local.logbook import LogBook
 from batchhpc.local.loopback import LoopbackNetwork
 from batchhpc.local.machine import fit_to_machine
 from batchhpc.local.namespaces import IsolatedNetwork, check_delay, check_isolation
 from batchhpc.local.network import Network
+from batchhpc.local.trial import Setting
 
 CLOSED = "The local runner was closed"
 LONGEST_REASON = 1024  # characters (R44)
@@ -41,10 +45,13 @@ class LocalRunner:
     Args:
         directory: where the jobs' documents, states and output are kept, ``jobs/ID/...``.
         faults: what shall happen to nodes, in every job of this runner.
+        chaos: how nodes are reclaimed, in every job.
         isolate: whether each node gets network, UTS, PID, IPC and mount namespaces of its own.
         secrets: values of secrets by ARN. The agent's own secret needs none: each runner makes one.
         mounts: directories that stand here for the definition's host paths, or for EFS file systems by their id.
-        seed: decides the order in which child nodes start.
+        records: what stands for the address of gangs' records: a directory, or another address, ``s3://...``;
+            ``jobs/ID/records`` if left out.
+        seed: decides the order in which child nodes, and children of arrays, start.
         batch_second: how long a second of Batch's own times is here: time limit, stop grace, Spot notice.
         stop_grace: seconds of Batch's between SIGTERM and SIGKILL.
     """
@@ -54,20 +61,24 @@ class LocalRunner:
         directory: Path = Path(".batchhpc"),
         *,
         faults: Sequence[Fault] = (),
+        chaos: Chaos | None = None,
         isolate: bool = False,
         secrets: Mapping[str, str] | None = None,
         mounts: Mapping[str, Path] | None = None,
+        records: Path | str | None = None,
         seed: int = 0,
         batch_second: float = 1.0,
         stop_grace: float = 30.0,
     ) -> None:
         self._directory = directory
         self._faults = tuple(faults)
+        self._chaos = chaos or Chaos()
         self._isolate = isolate
         self._secrets = dict(secrets or {})
         self._mounts = dict(mounts or {})
+        self._records = records
         self._seed = seed
-        self._timings = Timings(batch_second, stop_grace)
+        self._timings = Timings(batch_second, stop_grace, self._chaos.notice)
         self._agent_secret = chance.token_hex(32)
         self._jobs: dict[str, LocalJob] = {}
 
@@ -108,9 +119,11 @@ class LocalRunner:
         """
         _check(compiled)
         plan = job_plan(compiled.register, compiled.submit)
-        faults = fault_problems(self._faults, nodes=len(plan.nodes), main=plan.main, attempts=plan.attempts, isolated=self._isolate)
-        if faults:
-            raise InvalidSpec(faults)
+        main = None if plan.kind is Kind.ARRAY else plan.main
+        problems = fault_problems(self._faults, nodes=len(plan.nodes), main=main, attempts=plan.attempts, isolated=self._isolate)
+        problems += self._chaos.problems()
+        if problems:
+            raise InvalidSpec(problems)
         plan, notes = fit_to_machine(plan, self._mounts, isolated=self._isolate)
         dependencies = self._dependencies(plan)
         secrets = self._secret_values(plan)
@@ -123,44 +136,47 @@ class LocalRunner:
         try:
             directory.mkdir(parents=True)
             (directory / "documents.json").write_text(compiled.to_json())
+            records = self._records_place(plan, directory)
         except OSError as error:
             hint = "name a directory that can be written: LocalRunner(Path(...))"
             raise Unavailable(f"{directory}: cannot be made: {error.strerror}\n  hint: {hint}") from error
-        self._jobs[job_id] = job = LocalJob(
-            job_id,
-            plan,
-            directory,
-            lambda scratch: self._network(plan, scratch),
-            dependencies=dependencies,
+        setting = Setting(
+            job=job_id,
+            plan=plan,
             faults=self._faults,
+            chaos=self._chaos,
+            number=len(self._jobs),
             secrets=secrets,
-            notes=notes,
-            seed=f"{self._seed}/{len(self._jobs)}",
+            records=records,
             timings=self._timings,
+            chance=random.Random(f"{self._seed}/{len(self._jobs)}"),  # noqa: S311 - an order that a test can ask for again
+            logbook=LogBook(directory),
         )
+        network = self._network(plan)
+        self._jobs[job_id] = job = LocalJob(setting, directory, network, dependencies=dependencies, notes=notes)
         job.start()
         return Job(job_id, self)
 
     def status(self, job_id: str) -> JobStatus:
-        """The job now; of a node, ``ID#2``, the node alone (R42).
+        """The job now; of a node, ``ID#2``, or a child of an array, ``ID:2``, that alone (R42).
 
         Raises:
             JobNotFound: no such job, or no such node of it.
         """
         job, node = self._find(job_id)
-        return job.status if node is None else _of_node(job.status, node)
+        return job.status if node is None else job.status_of(node)
 
     def wait(self, job_id: str, timeout: float | None = None) -> JobStatus:
-        """Waits for the end of the job, also if a node of it, ``ID#2``, is asked for.
+        """Waits for the end of the job, also if a node of it, ``ID#2``, is asked for; or of a child of an array, ``ID:2``.
 
         Without ``timeout`` the job's own time limit, attempts and grace bound the wait.
 
         Raises:
             WaitTimeout: the job goes on.
         """
-        job, _ = self._find(job_id)
-        if not job.join(timeout):
-            raise WaitTimeout(f"job {job_id} did not end within {timeout} s: it is {job.status.state}")
+        job, node = self._find(job_id)
+        if not (job.join(timeout) if node is None or not job.array else job.join_child(node, timeout)):
+            raise WaitTimeout(f"job {job_id} did not end within {timeout} s: it is {self.status(job_id).state}")
         return self.status(job_id)
 
     def wait_all(self, job_ids: Sequence[str], timeout: float | None = None) -> list[JobStatus]:
@@ -178,22 +194,22 @@ class LocalRunner:
         return [each for each in all_of_them if states is None or each.state in states][:limit]
 
     def terminate(self, job_id: str, reason: str) -> None:
-        """Ends the job with this reason, in whatever state it is (R44): SIGTERM, then SIGKILL after the grace.
+        """Ends the job, or a child of an array, ``ID:2``, in whatever state it is (R44): SIGTERM, then SIGKILL after the grace.
 
         Raises:
             InvalidSpec: a reason that AWS Batch would not take.
         """
-        job, _ = self._find(job_id)
+        job, node = self._find(job_id)
         if not 1 <= len(reason) <= LONGEST_REASON:
             hint = f"give 1 to {LONGEST_REASON}"
             raise InvalidSpec([Problem("reason", f"has {len(reason)} characters", hint, rule="R44")])
-        job.stop(reason)
+        job.stop(reason, node if job.array else None)
 
     def logs(self, job_id: str, *, follow: bool = False) -> Iterator[LogLine]:
-        """Output of all nodes and attempts as it came, or of one node, ``ID#2``; with ``follow`` until the job ends."""
+        """Output of all nodes and attempts as it came, or of one node, ``ID#2`` or ``ID:2``; with ``follow`` until the job ends."""
         job, node = self._find(job_id)
         if follow:
-            lines = (change for change in self.changes(job.id) if isinstance(change, LogLine))
+            lines = (change for change in self.changes(job_id) if isinstance(change, LogLine))
         else:
             lines = (line for line in job.reader().new_lines())
         return (line for line in lines if node in (None, line.node))
@@ -201,14 +217,17 @@ class LocalRunner:
     def changes(self, job_id: str) -> Iterator[LogLine | JobStatus]:
         """Every line from the first on, and the job's status now and whenever it is another, until the job has ended.
 
-        States that follow each other faster than they are asked for are told once; no line is left out.
+        States that follow each other faster than they are asked for are told once; no line is left out. Of a child of an
+        array, ``ID:2``, it is the child's lines and states, until it has ended; of a node, ``ID#2``, the whole job's.
         """
-        job, _ = self._find(job_id)
+        job, node = self._find(job_id)
+        child = node if job.array else None
         reader, seen, told = job.reader(), 0, None
         while True:
             seen = job.wait_change(seen)
-            status = job.status  # before the lines: all lines of a job that has ended are there
-            yield from reader.new_lines()
+            # Before the lines: all lines of a job that has ended are there.
+            status = job.status if child is None else job.status_of(child)
+            yield from (line for line in reader.new_lines() if child in (None, line.node))
             if status != told:
                 yield status
                 told = status
@@ -216,18 +235,25 @@ class LocalRunner:
                 return
 
     def _find(self, job_id: str) -> tuple[LocalJob, int | None]:
-        name, mark, node = job_id.partition("#")
+        name, mark, node = job_id.partition(":" if ":" in job_id else "#")
         job = self._jobs.get(name)
-        if job is None or (mark and not (node.isdigit() and int(node) < len(job.status.nodes))):
+        if job is None or (mark and not (_names(job, mark) and node.isdigit() and int(node) < len(job.status.nodes))):
             raise JobNotFound(f"no job {job_id} in this runner\n  hint: {len(self._jobs)} known: {', '.join(self._jobs) or 'none'}")
         return job, int(node) if mark else None
 
     # --- Before the start -----------------------------------------------------------------------------------------------
 
-    def _network(self, plan: JobPlan, scratch: Path) -> Network:
-        if self._isolate:
-            return IsolatedNetwork(plan, scratch)
-        return LoopbackNetwork(len(plan.nodes))
+    def _network(self, plan: JobPlan) -> Callable[[], Network]:
+        return partial(IsolatedNetwork if self._isolate else LoopbackNetwork, len(plan.nodes), plan.attempts)
+
+    def _records_place(self, plan: JobPlan, directory: Path) -> str:
+        """Where the job's gang keeps its record; makes the directory if it is one of the runner's own."""
+        if self._records is not None:
+            return str(self._records)
+        place = directory / "records"
+        if any(contract.RECORDS in node.environment for node in plan.nodes):
+            place.mkdir()
+        return str(place)
 
     def _dependencies(self, plan: JobPlan) -> list[LocalJob]:
         unknown = [job_id for job_id in plan.depends_on if job_id not in self._jobs]
@@ -255,18 +281,9 @@ def _check(compiled: CompiledJob) -> None:
         raise InvalidSpec(errors)
 
 
-def _of_node(status: JobStatus, index: int) -> JobStatus:
-    node = status.nodes[index]
-    return replace(
-        status,
-        id=f"{status.id}#{index}",
-        state=node.state,
-        status_reason=node.status_reason,
-        started_at=node.started_at,
-        stopped_at=node.stopped_at,
-        attempts=(),
-        nodes=(node,),
-    )
+def _names(job: LocalJob, mark: str) -> bool:
+    """Whether a mark before an index is right for this job: children of arrays are ``ID:2``, nodes ``ID#2`` (R42)."""
+    return (mark == ":") is job.array
 
 
 def _summary(status: JobStatus) -> JobSummary:

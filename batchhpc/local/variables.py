@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from batchhpc.agent import contract
-from batchhpc.local.definition import JobPlan
+from batchhpc.local.definition import JobPlan, Kind
 
 COMPUTE_ENVIRONMENT = "batchhpc-local"
 PASSED_ON = (
@@ -39,14 +39,16 @@ def plain_variables(scratch: Path) -> dict[str, str]:
 
 
 def batch_variables(plan: JobPlan, node: int, *, job_id: str, attempt: int, main_address: str) -> dict[str, str]:
-    """What AWS Batch sets on this node (R41): of a container job's variables none is about nodes."""
+    """What AWS Batch sets on this node (R41): only multi-node jobs are told about nodes, only children about arrays (R61)."""
     variables = {
-        contract.JOB_ID: job_id,
+        contract.JOB_ID: plan.job_id(job_id, node),
         contract.JOB_ATTEMPT: str(attempt),
         contract.COMPUTE_ENVIRONMENT: COMPUTE_ENVIRONMENT,
         contract.JOB_QUEUE: plan.queue,
     }
-    if plan.multinode:
+    if plan.kind is Kind.ARRAY:
+        variables |= {contract.ARRAY_INDEX: str(node), contract.ARRAY_SIZE: str(len(plan.nodes))}
+    if plan.kind is Kind.MULTINODE:
         variables |= {
             contract.NODE_INDEX: str(node),
             contract.NUM_NODES: str(len(plan.nodes)),
@@ -67,13 +69,18 @@ def node_variables(
     network: Mapping[str, str],
     secrets: Mapping[str, str],
     scratch: Path,
+    records: str,
 ) -> dict[str, str]:
-    """All variables of a node; of two with one name the definition's beats the machine's, and Batch's beats both."""
+    """All variables of a node; of two with one name the definition's beats the machine's, and Batch's beats both.
+
+    Where the definition says where gangs keep their records, ``records`` stands for that: the bucket is not this machine's.
+    """
     definition = plan.nodes[node]
     return {
         **plain_variables(scratch),
         **network,
         **definition.environment,
+        **({contract.RECORDS: records} if contract.RECORDS in definition.environment else {}),
         **{name: secrets[arn] for name, arn in definition.secrets.items()},
         **batch_variables(plan, node, job_id=job_id, attempt=attempt, main_address=main_address),
     }

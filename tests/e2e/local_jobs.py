@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from batchhpc.local import LocalRunner
 from batchhpc.spec import Shape
 
 INDEX = "$AWS_BATCH_JOB_NODE_INDEX"
+CHILD = "$AWS_BATCH_JOB_ARRAY_INDEX"
 FOREVER = "while :; do sleep 0.05; done"
 """A command that ends by SIGTERM at once."""
 STUBBORN = "trap '' TERM; while :; do sleep 0.05; done"
@@ -33,6 +35,12 @@ def multinode(
         **(register or {}),
     }
     return CompiledJob(Shape.MULTINODE, "", definition, _submit(submit))
+
+
+def array(script: str, size: int = 3, *, container: Any = None, register: Any = None, **submit: Any) -> CompiledJob:
+    """An array of container jobs that run a script of ``sh``."""
+    job = single(script, container=container, register=register, arrayProperties={"size": size}, **submit)
+    return replace(job, shape=Shape.GANG)
 
 
 def single(script: str, *, container: Any = None, register: Any = None, **submit: Any) -> CompiledJob:

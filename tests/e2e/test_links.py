@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from batchhpc.agent.session import ChildSession, Message, WrongSecret, job_key
-from batchhpc.agent.transport import Heartbeat, Link, connect, listen
+from batchhpc.agent.transport import Heartbeat, Link, connect, connect_in_time, listen
 
 KEY = job_key("secret", "job", 1)
 
@@ -41,10 +41,11 @@ async def listening():
 
 
 async def join(main, lost, key=KEY, heard=lambda _link, _message: None):
-    def session():
-        return ChildSession(key, secrets.token_hex(16), 1, {"hostname": "h", "ranks": 1})
+    async def once():
+        session = ChildSession(key, secrets.token_hex(16), 1, {"hostname": "h", "ranks": 1})
+        return await connect(main.address, 7700, None, session, heard, lambda _, error: lost.append(error))
 
-    return await connect(main.address, 7700, None, session, heard, lambda _, error: lost.append(error))
+    return await connect_in_time(once)
 
 
 def test_a_child_joins_and_both_sides_talk():

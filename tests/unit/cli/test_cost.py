@@ -135,6 +135,9 @@ def test_check_for_a_deployed_environment(account: Account) -> None:
     account.sells()
     said = account("check", "job.yaml", "--environment", "test", "--json").json
     assert (said["shape"], said["interruptions"]["rate_per_hour"]) == ("gang", 0.05)
+    account.deployed(capacity="spot", interruption_rate="0.05/h")
+    on_demand = account("check", "job.yaml", "--environment", "test", "--capacity", "on-demand", "--json").json
+    assert (on_demand["shape"], on_demand["interruptions"]) == ("multinode", None)
 
 
 # --- submit ---------------------------------------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from batchhpc.local.definition import JobPlan, NodePlan
+from batchhpc.local.definition import JobPlan, Kind, NodePlan
 from batchhpc.local.variables import batch_variables, node_variables, plain_variables
 
 
 def plan(*, multinode: bool, node: NodePlan | None = None) -> JobPlan:
     nodes = (node or NodePlan(("run",)),) * (3 if multinode else 1)
-    return JobPlan("job", "queue", multinode, 0, nodes, 1, (), None, ())
+    return JobPlan("job", "queue", Kind.MULTINODE if multinode else Kind.CONTAINER, 0, nodes, 1, (), None, ())
 
 
 def test_only_children_are_told_the_main_nodes_address() -> None:
@@ -58,6 +58,7 @@ def test_the_definitions_variables_beat_the_machines_and_batchs_beat_both(tmp_pa
         network={"UCX_TLS": "tcp"},
         secrets={"arn": "value"},
         scratch=tmp_path,
+        records="/records",
     )
     assert (variables["LANG"], variables["UCX_TLS"], variables["AWS_BATCH_JOB_ATTEMPT"]) == ("de", "all", "1")
     assert variables["TOKEN"] == "value"

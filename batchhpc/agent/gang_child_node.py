@@ -1,0 +1,158 @@
+"""A child of a gang that does not lead: finds its leader in the record, again whenever it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from functools import partial
+from pathlib import Path
+
+from batchhpc.agent import contract
+from batchhpc.agent.child_node import ChildNode
+from batchhpc.agent.events import (
+    Action,
+    Connect,
+    Connected,
+    Disconnected,
+    End,
+    EndTold,
+    Event,
+    KillRanks,
+    KillTold,
+    Log,
+    Look,
+    RanksGone,
+    StartTimer,
+    TellRanksGone,
+    TimerFired,
+)  # fmt: skip
+from batchhpc.agent.follower import Follower, Stage
+from batchhpc.agent.outcome import Outcome
+from batchhpc.agent.record_keeper import RecordKeeper
+from batchhpc.agent.record_store import open_store
+from batchhpc.agent.session import Message, SessionError, WrongSecret
+from batchhpc.agent.settings import Settings
+from batchhpc.agent.stop import Stop
+from batchhpc.agent.transport import Link, how_closed
+
+_CONNECT_TIME = 3.0  # seconds for a leader to let this node in; one that is gone may not even refuse
+
+
+class GangChildNode(ChildNode):
+    """A node that follows whoever leads its gang."""
+
+    def __init__(self, settings: Settings, environ: dict[str, str], directory: Path) -> None:
+        super().__init__(settings, environ, directory)
+        assert settings.gang
+        records, job = settings.gang.records, settings.job_id
+        self._follower = Follower(settings.node, settings.join_timeout, settings.gang.reform_timeout)
+        self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
+        self._stop = Stop(settings.gang.time_limit)
+        self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
+        self._welcomed: asyncio.Future[int] | None = None
+        self._answers |= {
+            "welcome": self._welcome,
+            "kill": lambda message: self._feed(KillTold(message["why"], message["generation"])),
+            "end": lambda message: self._feed(EndTold(Outcome(message["code"], message["why"]))),
+        }
+
+    async def start(self) -> None:
+        self.spawn(self._heartbeat.run())
+        self.spawn(self._keeper.run())
+        self._perform(self._follower.start())
+
+    @property
+    def generation(self) -> int:
+        """That the ranks of this node belong to."""
+        return self._follower.generation
+
+    def _feed(self, event: Event) -> None:
+        self._perform(self._follower.receive(event))
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Log(event, fields):
+                    self.log(event, **fields)
+                case StartTimer(timer, seconds):
+                    self.start_timer(timer, seconds, partial(self._feed, TimerFired(timer, self._follower.search)))
+                case Look():
+                    self._keeper.look()
+                case Connect(address):
+                    self.spawn(self._ask_in(address))
+                case KillRanks(why):
+                    self.log("stopping", reason=why)
+                    self.spawn(self._clear(self.generation))
+                case TellRanksGone(generation) if self._link:
+                    self._link.send({"type": "ranks_gone", "generation": generation})
+                case End(outcome):
+                    self.end(outcome)
+
+    # --- the leader
+
+    async def _ask_in(self, address: str) -> None:
+        """Connects to a leader, once, and waits to be let in."""
+        of = self.settings
+        loop = asyncio.get_running_loop()
+        about = {"hostname": socket.gethostname(), "ranks": self.ranks.expected, "attempt": of.attempt, "address": of.address}
+        self._welcomed = loop.create_future()
+        link: Link | None = None
+        try:
+            async with asyncio.timeout(_CONNECT_TIME):
+                link = self._link = await self._connect(address, about, self._link_lost)
+                generation = await self._welcomed
+        except TimeoutError:
+            self._unlink(link)
+            self._feed(Disconnected(f"did not let this node in within {_CONNECT_TIME:g} s"))
+        except WrongSecret as error:
+            self.end(Outcome(contract.EXIT_MISCONFIGURED, f"{error} (the leader at {address})"))
+        except (OSError, SessionError) as error:
+            self._feed(Disconnected(str(error)))
+        else:
+            if link is self._link:
+                self._heartbeat.links.add(link)
+                self._feed(Connected(generation))
+                self.begin_generation(generation)
+
+    def _welcome(self, message: Message) -> None:
+        if self._welcomed and not self._welcomed.done():
+            self._welcomed.set_result(message["generation"])
+
+    def _link_lost(self, link: Link, error: Exception | None) -> None:
+        if link is not self._link:
+            return
+        self._unlink(link)
+        if self._welcomed and not self._welcomed.done():
+            self._welcomed.set_exception(ConnectionError(how_closed(error)))
+        else:
+            self._feed(Disconnected(how_closed(error)))
+
+    def _silent(self, link: Link) -> None:
+        if link is self._link:
+            self._unlink(link)
+            self._feed(Disconnected(f"silent for {self.settings.lost_after:g} s"))
+
+    def _unlink(self, link: Link | None) -> None:
+        if link:
+            self._heartbeat.links.discard(link)
+            link.abort()
+        self._link = None
+
+    # --- ranks
+
+    async def _clear(self, generation: int) -> None:
+        async with self._clearing:
+            await self.processes.kill_all()
+        self._running.clear()
+        self.log("ranks_gone", generation=generation)
+        if generation == self.generation:
+            self.begin_generation(generation)
+        self._feed(RanksGone(self.settings.node, generation))
+
+    def stop_requested(self, reason: str, seconds: float, *, final: bool) -> None:
+        if self._link:
+            told, left, ends = self._stop.told(reason, seconds, final)
+            self._link.send({"type": "stop", "reason": told, "seconds": left, "final": ends})
+        if final:  # whether the host goes or the job ends, this node must
+            stays = seconds if self._follower.stage is Stage.FOLLOWING else 0.0
+            asyncio.get_running_loop().call_later(stays, self.end, Outcome(contract.EXIT_STOPPED, f"stopped: {reason}"))
