@@ -7,9 +7,11 @@ from typing import Final
 
 from batchhpc.compiler.interruptions import chance_of_too_many
 from batchhpc.compiler.plan import Plan
+from batchhpc.compiler.rules.fabric import R63
 from batchhpc.compiler.rules.retries import R38
 from batchhpc.compiler.rules.rule import Finding
 from batchhpc.compiler.rules.submission import R60
+from batchhpc.compiler.sizing import node_type
 from batchhpc.errors import Severity
 from batchhpc.spec import Capacity, Shape
 
@@ -83,6 +85,19 @@ def waits_make_sense(plan: Plan) -> Iterator[Finding]:
                 f"is {spec.min_nodes_after}, not less than {name}, {longest}, so the gang gives up before it goes on with fewer"
             )
             yield Finding("min_nodes_after", message, f"less than {name}", Severity.WARNING)
+
+
+@R63.plan
+def whole_instances(plan: Plan) -> Iterator[Finding]:
+    if plan.shape is not Shape.GANG or plan.kind is None:
+        return
+    size = plan.size(None)
+    for name in plan.environment.instance_types:
+        kind = node_type(name, plan.environment)
+        if kind and size.vcpus * 2 <= kind.vcpus and size.memory * 2 <= kind.memory_mib:
+            message = f"{name} has room for two nodes of {size.vcpus} vCPU, which would be lost together"
+            hint = f"types of one size, like {plan.kind.name}"
+            yield Finding("environment.instance_types", message, hint, Severity.WARNING, topic="shared")
 
 
 @R38.plan
