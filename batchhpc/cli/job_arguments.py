@@ -53,6 +53,7 @@ def _submit(verb: argparse.ArgumentParser) -> None:
     _where(verb, required=True)
     changes(verb)
     verb.add_argument("--max-cost", type=_usd, metavar="USD", help="refuse a job that can cost more, or whose cost is unknown")
+    verb.add_argument("--alongside", action="store_true", help="a gang on Spot does not wait for the gang before it in its queue")
     then = verb.add_argument_group("then")
     then.add_argument("--wait", action="store_true", help="wait for the end, and end with the job's exit code")
     then.add_argument(
