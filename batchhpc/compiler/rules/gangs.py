@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from batchhpc.agent import contract
+from batchhpc.compiler.facts import MOST_DIGITS, REQUEST, Facts
 from batchhpc.compiler.interruptions import chance_of_too_many
 from batchhpc.compiler.plan import Plan
 from batchhpc.compiler.rules.fabric import R63
@@ -85,6 +87,17 @@ def waits_make_sense(plan: Plan) -> Iterator[Finding]:
                 f"is {spec.min_nodes_after}, not less than {name}, {longest}, so the gang gives up before it goes on with fewer"
             )
             yield Finding("min_nodes_after", message, f"less than {name}", Severity.WARNING)
+
+
+@R60.document
+def enough_children(facts: Facts) -> Iterator[Finding]:
+    size = facts.submit.get("arrayProperties", {}).get("size")
+    for container in facts.containers:
+        told = {each.get("name"): each.get("value", "") for each in container.data.get("environment", [])}
+        fewest = told.get(contract.MIN_NODES, "")
+        if size is not None and fewest.isascii() and fewest.isdigit() and len(fewest) <= MOST_DIGITS and int(fewest) > size:
+            message = f"is {size}, but {contract.MIN_NODES} is {fewest}: the gang never has nodes enough"
+            yield Finding(f"{REQUEST}.arrayProperties.size", message, "min_nodes, or nodes where an overlay changes the size")
 
 
 @R63.plan
