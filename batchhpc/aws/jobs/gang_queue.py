@@ -40,6 +40,21 @@ def newest_gang(batch: BatchClient, queue: str) -> Detail | None:
     return None
 
 
+def waiting_behind(batch: BatchClient, gang: Detail) -> list[Detail]:
+    """The gangs that fail if this one does, since they wait for it or for one that does, oldest first.
+
+    Raises:
+        Unavailable: AWS cannot be asked.
+    """
+    ids = [item["jobId"] for item in _arrays(batch, gang["jobQueue"])]
+    lost, found = {gang["jobId"]}, list[Any]()
+    for each in sorted(describe(batch, ids), key=lambda each: each.get("createdAt", 0)):
+        if lost & {other.get("jobId") for other in each.get("dependsOn", [])}:
+            lost.add(each["jobId"])
+            found.append(each)
+    return found
+
+
 def _arrays(batch: BatchClient, queue: str) -> Iterator[Any]:
     for state in _STATES:
         request: dict[str, Any] = {"jobQueue": queue, "jobStatus": state, "maxResults": 1000}

@@ -178,6 +178,20 @@ def test_logs_of_a_gang_are_those_of_all_nodes_and_attempts(aws: Aws) -> None:
     assert lines == [LogLine(0, 1, "one of 0"), LogLine(1, 1, "one of 1"), LogLine(1, 2, "two of 1")]
 
 
+def test_who_ends_a_gang_is_told_which_others_fail_with_it(aws: Aws) -> None:
+    """Gangs behind the cancelled one, and behind those, are named; one alongside is not, and a refusal to list is no error."""
+    ids = []
+    for alongside in (False, False, True, False):
+        ids.append(gang(aws, alongside=alongside)[0].id)
+        aws.time.now += 1
+    assert waits_for(aws.fake.jobs[ids[3]]) == [ids[2]]
+    assert aws.runner.cancel(ids[3], "no") == "terminated"
+    behind, _ = gang(aws, depends_on=(ids[1],), alongside=True)
+    assert aws.runner.cancel(ids[0], "no") == f"terminated; what waited for it fails, too (R47): {ids[1]}, {behind.id}"
+    aws.fake.fault("ListJobs", "AccessDeniedException")
+    assert aws.runner.cancel(ids[2], "no") == "terminated"
+
+
 def test_a_gang_is_ended_whole(aws: Aws) -> None:
     """Cancelling a gang ends all its children, those that run and those that wait for an instance."""
     job, held = gang(aws)
