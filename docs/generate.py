@@ -253,7 +253,8 @@ def _signature(name: str, member: typing.Any) -> str:
     signature = inspect.signature(member)
     shown = [each for each in signature.parameters.values() if each.name not in _FOR_TESTS]
     bare = [each.replace(annotation=inspect.Parameter.empty) for each in shown]
-    return f"{name}{signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)}"
+    text = f"{name}{signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)}"
+    return text.replace("'", '"')  # as the formatter has it, which reads this page, too
 
 
 def _sections(member: typing.Any) -> str:
