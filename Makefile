@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage lint docs mpis validators containers bench clean
+.PHONY: help demo test check coverage lint docs mpis validators containers bench chaos clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,13 @@ containers: ## install podman and what the tests of the images need (root on Deb
 
 bench: .venv/dev.stamp ## measure, and write what was measured
 	$(BIN)/python -m benchmarks
+
+# Half an hour or so. SEED names the first run, to see one again.
+RUNS ?= 200
+SEED ?= 0
+
+chaos: .venv/dev.stamp ## reclaim nodes of 200 gangs at random moments: each must end right (RUNS=20 SEED=7)
+	$(BIN)/python -m tests.e2e.chaos --runs $(RUNS) --seed $(SEED)
 
 clean: ## remove the virtual environment and all that was made here
 	rm -rf .venv .venv-mpi .venv-validators .batchhpc dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -29,19 +29,6 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """One node of a job, in its newest attempt. Times are Unix seconds."""
-
-    index: int
-    main: bool
-    state: JobState
-    status_reason: str = ""
-    exit_code: int | None = None
-    started_at: float | None = None
-    stopped_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Attempt:
     """One ended attempt of a job; what AWS Batch reports of it is the main node's (R37)."""
 
@@ -50,6 +37,24 @@ class Attempt:
     status_reason: str
     started_at: float | None
     stopped_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """One node of a job, in its newest attempt. Times are Unix seconds.
+
+    Attributes:
+        earlier: attempts that this node had before, as nodes of gangs have, each its own (R60).
+    """
+
+    index: int
+    main: bool
+    state: JobState
+    status_reason: str = ""
+    exit_code: int | None = None
+    started_at: float | None = None
+    stopped_at: float | None = None
+    earlier: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

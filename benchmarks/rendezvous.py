@@ -29,7 +29,7 @@ from benchmarks.ssh import addresses
 
 CHILDREN = (64, 256, 1000)
 LONGEST = 60.0  # seconds that a main node may take
-LOST_AFTER = 2.5  # seconds, as job specs have it
+LOST_AFTER = 2.0  # seconds, as job specs have it
 SETTLE, WINDOW = 1.5, 4.0  # seconds before heartbeats are watched, and for how long
 SECRET, JOB = secrets.token_hex(32), "benchmark"
 

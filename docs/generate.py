@@ -155,10 +155,10 @@ stand before the verb, too.
 
 | verb | document |
 | --- | --- |
-| `check` | `job`, `shape`, `why`, `nodes`, `ranks`, `ranges` (each: `nodes`, `count`, `ranks_per_node`, `cpus_per_rank`, `vcpus`, `memory_mib`, `gpus`), `instance_type`, `time_limit`, `attempts`, `environment`, `queue`, `warnings`; of an environment spec `environment`, `stack`, `queue`, `region`, `capacity`, `fabric`, `instance_types` (each: `name`, `vcpus`, `cores`, `memory_mib`, `gpus`, `gbps`), `min_nodes`, `max_nodes`, `min_vcpus`, `max_vcpus`, `interfaces` (each: `card`, `device`, `kind`), `placement_group`, `image`, `storage` (each: `name`, `kind`, `mount`), `resources`, `warnings` |
+| `check` | `job`, `shape`, `why`, `nodes`, `ranks`, `ranges` (each: `nodes`, `count`, `ranks_per_node`, `cpus_per_rank`, `vcpus`, `memory_mib`, `gpus`), `instance_type`, `time_limit`, `attempts`, `environment`, `queue`, `warnings`, `interruptions` (null but on Spot; `rate_per_hour`, `mean_seconds`, `checkpoint_seconds`, `interval_seconds`, `young_seconds`, `daly_seconds`, `work_seconds`, `replacement_seconds`, `overheads`, `expected`, `without_checkpoints`, `compared`, `missing`; null where not known or without end); of an environment spec `environment`, `stack`, `queue`, `region`, `capacity`, `fabric`, `instance_types` (each: `name`, `vcpus`, `cores`, `memory_mib`, `gpus`, `gbps`), `min_nodes`, `max_nodes`, `min_vcpus`, `max_vcpus`, `interfaces` (each: `card`, `device`, `kind`), `placement_group`, `image`, `storage` (each: `name`, `kind`, `mount`), `resources`, `warnings` |
 | `compile` | `shape`, `why`, `warnings`; `register` and `submit`, the two requests (exactly these two without `--json`); with `--format cloudformation` `template` instead of them; with `--out` `files` instead; of an environment `warnings` and `template` |
 | `schema` | the JSON schema |
-| `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts` (of each, `why` is the agent's own reason, which names the node), `nodes`, `exit_code`, `process_exit_code`, `warnings`, `logs`; output and progress go to standard error |
+| `run` | the job's status at its end: `id`, `name`, `state`, `status_reason`, `created_at`, `started_at`, `stopped_at` (Unix seconds), `attempts` (of each, `why` is the agent's own reason, which names the node), `nodes`, `exit_code`, `process_exit_code`, `warnings`, `logs`, `report` (of a gang as of the verb `report`, else null); output and progress go to standard error |
 | `plan` | `environment`, `region`, `zone`, `new`, `nothing`, `changes` (each: `action`, `logical`, `type`, `physical`, `properties`, `why`, `keeps`, `loses_data`), `termination_protection`, `drift`, `costs`, `warnings` |
 | `deploy` | `outcome` (`created`, `updated`, `unchanged`), `outputs` of the stack, `plan` (as above; null if a deployment under way was followed); progress goes to standard error |
 | `destroy` | `outcome` (`destroyed`, `nothing`), `destroyed` and `left` (each: `environment`, `region`, `state`, `resources`, `data`, `jobs`, `definitions`) |
@@ -166,6 +166,7 @@ stand before the verb, too.
 | `submit` | `id`, `name`, `queue`, `shape`, `cost` (as `cost` below, without `job`), `warnings`; with `--wait` or `--follow` as `run`, and `cost` |
 | `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem), and `cost`: null before it started, else as `cost ID` below, without `id`, and `progress`: null unless it runs and has told, else `done`, `total`, `unit`, `rate` (a second), `seconds_left`, `attempt`, `told_at` (Unix seconds) |
 | `list` | `jobs` (each: `id`, `name`, `state`, `queue`, `status_reason`, `created_at`, `started_at`, `stopped_at`, `nodes`, `exit_code`), `queues` |
+| `report` | `seconds`, `node_seconds` (`useful`, `lost`, `idle`), `generations` (each: `generation`, `nodes`, `launched`, `running`, `ended`, `why`, `checkpoints`, each: `at`, `step`, `bytes`, `seconds`), `nodes` (each: `node`, `attempt`, `began`, `ended`), `checkpoint_seconds`; times in seconds since the first agent began |
 | `logs` | `lines` (each: `node`, `attempt`, `text`), written as they come |
 | `wait` | `jobs`, each as `status` without `waiting` |
 | `cancel` | `jobs`: what was done, by id |
@@ -252,7 +253,8 @@ def _signature(name: str, member: typing.Any) -> str:
     signature = inspect.signature(member)
     shown = [each for each in signature.parameters.values() if each.name not in _FOR_TESTS]
     bare = [each.replace(annotation=inspect.Parameter.empty) for each in shown]
-    return f"{name}{signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)}"
+    text = f"{name}{signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)}"
+    return text.replace("'", '"')  # as the formatter has it, which reads this page, too
 
 
 def _sections(member: typing.Any) -> str:

@@ -121,18 +121,26 @@ def _capacity(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--capacity", choices=("on-demand", "spot"), help=text)
 
 
-def _check(verb: argparse.ArgumentParser) -> None:
+def _spec(verb: argparse.ArgumentParser, where: str = "environment spec to compile it for") -> None:
     verb.add_argument(
         "job", metavar="SPEC", help="a job spec or an environment spec: a .yaml, .yml or .json file, or - for standard input"
     )
-    verb.add_argument(
-        "--environment", metavar="ENV", help="with a job: environment spec to compile it for; a made-up one if left out"
-    )
+    verb.add_argument("--environment", metavar="ENV", help=f"with a job: {where}; a made-up one if left out")
     _capacity(verb)
 
 
+def _check(verb: argparse.ArgumentParser) -> None:
+    _spec(verb, "environment spec to compile it for, or a deployed environment's name")
+    verb.add_argument("--region", metavar="REGION", help="where it is deployed; what the AWS SDK finds if left out")
+    spot = verb.add_argument_group("a job on Spot")
+    spot.add_argument("--work", metavar="TIME", help="how long it computes if nothing interrupts it, such as 8h")
+    text = "assumed, from losing a node until the ranks compute again; default: 5m"
+    spot.add_argument("--replacement", default="5m", metavar="TIME", help=text)
+    spot.add_argument("--price", action="store_true", help="what it costs on demand and on Spot (asks AWS)")
+
+
 def _compile(verb: argparse.ArgumentParser) -> None:
-    _check(verb)
+    _spec(verb)
     verb.add_argument("--format", choices=("json", "cloudformation"), default="json", help="default: json, both requests in one")
     verb.add_argument("--out", metavar="DIR", help="write one file per document there instead of printing them")
 

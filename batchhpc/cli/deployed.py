@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from batchhpc.aws.environments.deployed import deployed
 from batchhpc.aws.jobs.runner import BatchRunner
 from batchhpc.aws.sdk import Clients
-from batchhpc.cli.inputs import STDIN, read_data
+from batchhpc.cli.inputs import FILES, STDIN, read_data
 from batchhpc.compiler import environment_of
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.spec import Environment, EnvironmentSpec
-
-_FILES = (".yaml", ".yml", ".json")
 
 
 class Warnings(list[Problem]):
@@ -51,7 +49,7 @@ def named_environment(args: argparse.Namespace, *, is_deployed: bool = True) -> 
         Unavailable: AWS cannot be asked.
     """
     name, region = args.environment, args.region
-    if name == STDIN or name.endswith(_FILES):
+    if name == STDIN or name.endswith(FILES):
         data, shown = read_data(name)
         try:
             spec = EnvironmentSpec.from_data(data, shown)

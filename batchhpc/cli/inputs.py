@@ -13,6 +13,7 @@ from batchhpc.spec import Capacity, Environment, EnvironmentSpec, JobSpec
 from batchhpc.spec.document import Document, json_data, yaml_data
 
 STDIN = "-"
+FILES = (".yaml", ".yml", ".json")
 
 Spec = TypeVar("Spec", bound=Document)
 

@@ -53,6 +53,7 @@ def _submit(verb: argparse.ArgumentParser) -> None:
     _where(verb, required=True)
     changes(verb)
     verb.add_argument("--max-cost", type=_usd, metavar="USD", help="refuse a job that can cost more, or whose cost is unknown")
+    verb.add_argument("--alongside", action="store_true", help="a gang on Spot does not wait for the gang before it in its queue")
     then = verb.add_argument_group("then")
     then.add_argument("--wait", action="store_true", help="wait for the end, and end with the job's exit code")
     then.add_argument(
@@ -81,6 +82,11 @@ def _logs(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--attempt", type=int, metavar="N", help="this attempt's lines only, 1 for the first")
 
 
+def _report(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("id", metavar="ID", help="a gang: the array job that several nodes on Spot are")
+    _where(verb)
+
+
 def _wait(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("ids", nargs="+", metavar="ID", help="jobs; a hundred are asked for in one call")
     _where(verb)
@@ -103,6 +109,11 @@ JOB_VERBS: Final[dict[str, Verb]] = {
         "Print what a job's nodes put out, in the order of time.",
         "batchhpc logs 5ba5f0ee-0000-4000-8000-00c0ffee0001 --follow",
         _logs,
+    ),
+    "report": Verb(
+        "Say what became of a gang's time: nodes, generations, checkpoints, what was lost.",
+        "batchhpc report 5ba5f0ee-0000-4000-8000-00c0ffee0001",
+        _report,
     ),
     "wait": Verb(
         "Wait for jobs, and end with their exit code.", "batchhpc wait 5ba5f0ee-0000-4000-8000-00c0ffee0001 --timeout 2h", _wait

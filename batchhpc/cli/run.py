@@ -15,12 +15,14 @@ from pathlib import Path
 from batchhpc.cli.following import follow, status_data, view_of
 from batchhpc.cli.inputs import changed, compiled, pair, read_environment, read_job
 from batchhpc.cli.main import EXIT_INTERRUPTED
+from batchhpc.cli.time_line import report_text
 from batchhpc.cli.view import View, summary
 from batchhpc.errors import InvalidSpec, Problem
 from batchhpc.jobs import Job
 from batchhpc.local import Chaos, Fault, LocalRunner
 from batchhpc.local.faults import FaultKind
 from batchhpc.local.namespaces import isolation_command
+from batchhpc.report import RunReport
 from batchhpc.spec import Duration, JobSpec
 
 
@@ -48,11 +50,15 @@ def run(args: argparse.Namespace) -> int:
         job = runner.submit(compiled_job)
         interrupted, reasons = follow(runner.changes(job.id), job, view, lambda: _stop(job, view))
     status, logs = job.status(), os.path.relpath(Path(args.directory) / "jobs" / job.id)
+    report = RunReport.of(runner.logs(job.id))
     if args.json:
         warnings = [asdict(warning) for warning in compiled_job.warnings]
-        print(json.dumps({**status_data(status, reasons), "warnings": warnings, "logs": logs}, indent=2))
+        told = {"warnings": warnings, "logs": logs, "report": report and report.to_data()}
+        print(json.dumps({**status_data(status, reasons), **told}, indent=2))
     else:
         print(summary(status, logs, reasons))
+        if report:
+            print(report_text(report))
     return EXIT_INTERRUPTED if interrupted else status.process_exit_code
 
 

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     print(cost.text().partition("\n")[0], file=sys.stderr, flush=True)
     _refuse_above(args.max_cost, cost)
     runner = BatchRunner(environment, named.clients, warn=warnings)
-    job = runner.submit(compiled_job)
+    job = runner.submit(compiled_job, alongside=args.alongside)
     if not (args.wait or args.follow):
         told = {"id": job.id, "name": job_spec.name, "queue": environment.queue, "shape": str(compiled_job.shape)}
         if args.json:

@@ -60,6 +60,7 @@ def _variables(plan: Plan, group: NodeGroup | None, size: NodeSize) -> list[dict
     spec = plan.spec
     values = {
         **({} if "OMP_NUM_THREADS" in spec.secrets else {"OMP_NUM_THREADS": str(size.cpus_per_rank)}),
+        **_region(plan),
         **spec.env,
         **(group.env if group else {}),
         contract.LAUNCHER: spec.launcher.value,
@@ -72,6 +73,12 @@ def _variables(plan: Plan, group: NodeGroup | None, size: NodeSize) -> list[dict
         **(_of_gangs(plan) if plan.shape is Shape.GANG else {}),
     }
     return [{"name": name, "value": values[name]} for name in sorted(values)]
+
+
+def _region(plan: Plan) -> dict[str, str]:
+    """Where the SDKs of agent and program look for S3: nodes behind endpoints reach that of their own Region only."""
+    region, given = plan.environment.region, {*plan.spec.env, *plan.spec.secrets}
+    return {"AWS_DEFAULT_REGION": region} if region and not given & {"AWS_REGION", "AWS_DEFAULT_REGION"} else {}
 
 
 def _of_gangs(plan: Plan) -> dict[str, str]:

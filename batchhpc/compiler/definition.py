@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from batchhpc.agent import contract
 from batchhpc.compiler.container import container
@@ -12,6 +12,8 @@ from batchhpc.compiler.documents import type_of
 from batchhpc.compiler.plan import Plan
 from batchhpc.compiler.ranges import NodeRange, uncovered
 from batchhpc.spec import NodeGroup, Shape
+
+SHAPE_TAG: Final = "batchhpc:shape"
 
 _UNSAFE_IN_TAG = re.compile(r"[^\w\s+\-=.:/@]")  # letters of all scripts stay (R21)
 
@@ -55,7 +57,8 @@ def submit(plan: Plan) -> dict[str, Any]:
     """The SubmitJob request without the definition's name."""
     spec = plan.spec
     made: dict[str, Any] = {"jobName": spec.name, "jobQueue": plan.environment.queue}
-    if tags := {**spec.tags, **_waivers(plan)}:
+    # A gang is found by its tag in a queue; whether DescribeJobs tells tags that come from the definition is not documented
+    if tags := {**spec.tags, **_waivers(plan), **({SHAPE_TAG: Shape.GANG.value} if plan.shape is Shape.GANG else {})}:
         made["tags"] = tags
     if spec.parameters:  # values belong to the job: another value must not make another definition
         made["parameters"] = dict(spec.parameters)
@@ -75,7 +78,7 @@ def bookkeeping(plan: Plan) -> dict[str, str]:
     return {
         "batchhpc:environment": plan.environment.name,
         "batchhpc:job": _tag_value(plan.spec.name),
-        "batchhpc:shape": plan.shape.value,
+        SHAPE_TAG: plan.shape.value,
         **_waivers(plan),
     }
 

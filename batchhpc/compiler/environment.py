@@ -24,6 +24,7 @@ OUTPUTS: Final = {
     "SecurityGroupId": "Security group of nodes, containers and file systems",
 }
 STACK_PREFIX: Final = "batchhpc-"
+_MADE_UP_ROLE: Final = "arn:aws:iam::000000000000:role/batchhpc-job"  # of an environment that is not deployed
 ENVIRONMENT_TAG: Final = "batchhpc:environment"
 
 
@@ -160,7 +161,7 @@ def environment_of(spec: EnvironmentSpec, outputs: Mapping[str, str] | None = No
     known: dict[str, Any] = {
         "secret_arn": found.get("SecretArn"),
         "execution_role_arn": found.get("ExecutionRoleArn"),
-        "job_role_arn": found.get("JobRoleArn"),
+        "job_role_arn": found.get("JobRoleArn", _MADE_UP_ROLE),
         "bucket": found.get("BucketName", plan.stack),
     }
     return Environment(

@@ -13,10 +13,11 @@ from batchhpc.errors import Misconfigured, Problem, Severity
 from batchhpc.local.engine import Engine
 
 _PROBE: Final = """
-import json, os, platform, shutil, sys
+import importlib.util, json, os, platform, shutil, sys
 print(json.dumps({
     "python": platform.python_version(), "old": sys.version_info < (3, 11), "libc": platform.libc_ver()[0],
     "machine": platform.machine(), "user": os.getuid(), "temporary": os.access("/tmp", os.W_OK), "sh": bool(shutil.which("sh")),
+    "boto3": importlib.util.find_spec("boto3") is not None,
     "sshd": bool(shutil.which("sshd") or os.path.exists("/usr/sbin/sshd")),
 }))
 """
@@ -58,6 +59,9 @@ def _python(engine: Engine, reference: str, facts: dict[str, Any]) -> Iterator[P
         yield Problem("/tmp", f"user {said['user']} cannot write there", "chmod 1777 /tmp")  # noqa: S108 - the image's
     if not said["sh"]:
         yield Problem("sh", "is not on PATH, but mpirun's daemons are started with it", "install a shell")
+    if not said["boto3"]:
+        text = "is not in the image: gangs on Spot need it, which keep their record in S3; other jobs do not"
+        yield Problem("boto3", text, "pip install boto3, for the python3 that is first on PATH", "R60", Severity.WARNING)
     if said["sshd"]:
         yield Problem("sshd", "is in the image, and not needed", "leave it out", severity=Severity.WARNING)
     if said["user"] == 0:

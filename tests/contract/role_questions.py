@@ -37,6 +37,11 @@ _ASKED: list[tuple[str, str, str, dict[str, str], bool]] = [
     ("ExecutionRole", "logs:PutLogEvents", f"arn:aws:logs:{HERE}:log-group:/batchhpc/everything/flows:log-stream:a", {}, False),
     ("ExecutionRole", "s3:GetObject", "arn:aws:s3:::bucket/x", {}, False),
     ("JobRole", "s3:PutObject", "arn:aws:s3:::bucket/results/x", {}, True),
+    ("JobRole", "s3:GetObject", "arn:aws:s3:::bucket/batchhpc/gangs/0a1b.json", {}, True),
+    ("JobRole", "s3:PutObject", "arn:aws:s3:::bucket/batchhpc/gangs/0a1b.json", {}, True),
+    ("JobRole", "s3:ListBucket", "arn:aws:s3:::bucket", {}, True),  # without it a record that is not there yet looks forbidden
+    ("ExecutionRole", "s3:PutObject", "arn:aws:s3:::bucket/batchhpc/gangs/0a1b.json", {}, False),
+    ("InstanceRole", "s3:PutObject", "arn:aws:s3:::bucket/batchhpc/gangs/0a1b.json", {}, False),
     ("JobRole", "s3:PutObject", "arn:aws:s3:::our-results/batch/x", {}, True),
     ("JobRole", "s3:PutObject", "arn:aws:s3:::our-results/other", {}, False),
     ("JobRole", "s3:GetObject", "arn:aws:s3:::1000genomes/release/x", {}, True),

@@ -4,7 +4,7 @@ import pytest
 
 from batchhpc import JobSpec, compile_job
 from batchhpc.agent import contract
-from batchhpc.agent.settings import Settings
+from batchhpc.agent.settings import GangSettings, Settings
 from batchhpc.errors import Misconfigured
 
 SPEC = JobSpec(
@@ -52,6 +52,27 @@ def test_the_agent_understands_what_the_compiler_wrote(container):
     assert told.command == ("prog", "x")
     assert (told.launcher, told.ranks, told.cpus_per_rank, told.fabric) == ("openmpi", 3, 2, "ena")
     assert (told.join_timeout, told.lost_after, told.stop_grace) == (90.0, 1.5, 30.0)
+
+
+CHILD = {contract.JOB_ID: "1f:1", contract.JOB_ATTEMPT: "2", contract.ARRAY_INDEX: "1", contract.ARRAY_SIZE: "2"}
+GANG = SPEC.replace(shape="gang", min_nodes=1, min_nodes_after="45s", reform_timeout="2500ms", time_limit="90m")
+
+
+def test_the_agent_understands_what_a_gang_is_told():
+    """Where the record is, how few nodes are enough and how long to wait arrive at a child as they were meant."""
+    told = {**variables(compile_job(GANG).register["containerProperties"]), **CHILD, contract.SECRET: "s"}
+    settings = Settings.from_environment(told, ("prog",))
+    assert settings.gang == GangSettings("s3://batchhpc-local/batchhpc/gangs", 1, 45.0, 2.5, 5400.0)
+    assert (settings.job_id, settings.node, settings.nodes, settings.join_timeout) == ("1f", 1, 2, 90.0)
+
+
+@pytest.mark.parametrize("name", [*contract.COMPILED, *contract.COMPILED_FOR_GANGS[1:], contract.SECRET])
+def test_a_gangs_agent_misses_every_variable_that_is_left_out(name):
+    """Each variable of a gang is one its agent cannot do without; without the record's place it would be no gang."""
+    told = {**variables(compile_job(GANG).register["containerProperties"]), **CHILD, contract.SECRET: "s"}
+    del told[name]
+    with pytest.raises(Misconfigured, match=f"{name} is missing"):
+        Settings.from_environment(told, ("prog",))
 
 
 @pytest.mark.parametrize("name", [*contract.COMPILED, contract.SECRET])

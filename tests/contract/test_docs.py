@@ -15,7 +15,13 @@ from batchhpc.cli import arguments
 from batchhpc.errors import InvalidSpec
 from batchhpc.local import Fault
 
-PAGES = [Path("README.md"), Path("docs/tutorial.md"), Path("examples/genomics/README.md"), Path("CONTRIBUTING.md")]
+PAGES = [
+    Path("README.md"),
+    Path("docs/tutorial.md"),
+    Path("examples/genomics/README.md"),
+    Path("CONTRIBUTING.md"),
+    Path("docs/how-to/spot.md"),
+]
 
 
 def blocks(page, language):

@@ -58,6 +58,34 @@ def test_a_jobs_life(aws):
     assert aws.run("wait", job_id).returncode == 143
 
 
+SPOT = ENVIRONMENT + "capacity: spot\nbucket: batchhpc-test\njob_role_arn: arn:aws:iam::123456789012:role/job\n"
+
+
+def test_a_gangs_life(aws):
+    """A gang is submitted, waits behind the one before it, loses a node, is shown node by node, and ends with its leader's code."""
+    (aws.directory / "env.yaml").write_text(SPOT)
+    aws.fake.queue(kind="SPOT")
+    first = aws.submit().stdout.strip()
+    said = aws.submit("--json")
+    assert f"warning: queue batchhpc-test: has gang {first} (kmers), SUBMITTED" in said.stderr
+    second = json.loads(said.stdout)
+    assert (second["shape"], [each["rule"] for each in second["warnings"]]) == ("gang", ["R47"])
+    third = aws.submit("--alongside").stdout.strip()
+    assert aws.fake.jobs[third].depends_on == []
+    gang = aws.fake.jobs[first]
+    gang.run()
+    aws.fake.logs.put(gang.children[1].stream, (1, "hello"))
+    gang.children[1].finish(None, "", "Host EC2 (instance i-1) terminated.")
+    gang.children[1].run()
+    aws.fake.logs.put(gang.children[1].stream, (2, "hello again"))
+    assert aws.run("logs", first).stdout == "[node 1] hello\n[node 1] hello again\n"
+    nodes = json.loads(aws.run("status", first, "--json").stdout)["nodes"]
+    assert [(each["index"], each["state"], len(each["earlier"])) for each in nodes] == [(0, "RUNNING", 0), (1, "RUNNING", 1)]
+    gang.finish(3)
+    assert aws.run("wait", first).returncode == 3
+    assert aws.run("cancel", second["id"], third).stdout.count(" terminated") == 2
+
+
 def test_a_lost_answer_and_throttling(aws):
     """A connection that closes after SubmitJob arrived makes no second job; throttling is tried again."""
     aws.fake.fault("SubmitJob", "lost", after=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from batchhpc.agent.contract import event_line
-from batchhpc.cli.report import report_text
+from batchhpc.cli.time_line import report_text
 from batchhpc.jobs import LogLine
 from batchhpc.report import RunReport
 

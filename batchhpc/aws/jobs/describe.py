@@ -7,7 +7,7 @@ speaks for the job, as the leader of a gang.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchhpc.jobs import Attempt, JobState, JobStatus, JobSummary, NodeStatus
@@ -43,7 +43,12 @@ def node_ids(detail: Detail) -> list[str]:
     """Ids of the nodes of a multi-node parallel job, or of the children of an array (R42); none for a container job."""
     if "nodeProperties" in detail and "nodeDetails" not in detail:
         return [f"{detail['jobId']}#{i}" for i in range(detail["nodeProperties"].get("numNodes", 0))]
-    return [f"{detail['jobId']}:{i}" for i in range(detail.get("arrayProperties", {}).get("size") or 0)]
+    return [child_id(detail, i) for i in range(detail.get("arrayProperties", {}).get("size") or 0)]
+
+
+def child_id(array: Detail, index: int) -> str:
+    """The id of an array's child (R42)."""
+    return f"{array['jobId']}:{index}"
 
 
 def job_status(detail: Detail, nodes: Mapping[str, Detail] | None = None) -> JobStatus:
@@ -70,6 +75,16 @@ def job_status(detail: Detail, nodes: Mapping[str, Detail] | None = None) -> Job
         stopped_at=seconds(detail.get("stoppedAt")) or seconds(speaker.get("stoppedAt")),
         attempts=tuple(_attempts(speaker)),
         nodes=told,
+    )
+
+
+def led(status: JobStatus, leader: Detail) -> JobStatus:
+    """The status of an array, of which nothing but its first child is known beside."""
+    return replace(
+        status,
+        started_at=seconds(leader.get("startedAt")),
+        stopped_at=status.stopped_at or seconds(leader.get("stoppedAt")),
+        attempts=tuple(_attempts(leader)),
     )
 
 
@@ -131,14 +146,17 @@ def seconds(milliseconds: float | None) -> float | None:
 def _node(detail: Detail) -> NodeStatus:
     attempts = list(_attempts(detail))
     ended = JobState(detail["status"]).ended
+    child = "index" in detail.get("arrayProperties", {})  # tried again by itself (R60), nodes of other jobs all at once (R37)
+    waits = child and not ended and detail["status"] != JobState.RUNNING  # for another instance: the start is the last one's
     return NodeStatus(
         index=index_of(detail),
         main=_is_main(detail),
         state=JobState(detail["status"]),
         status_reason=detail.get("statusReason", ""),
         exit_code=(attempts[-1].exit_code if attempts else _exit_code(detail, "ecsProperties")) if ended else None,
-        started_at=seconds(detail.get("startedAt")),
+        started_at=None if waits else seconds(detail.get("startedAt")),
         stopped_at=seconds(detail.get("stoppedAt")),
+        earlier=() if not child else tuple(attempts[:-1] if ended else attempts),
     )
 
 

@@ -23,7 +23,7 @@ class Need:
 
     Attributes:
         multinode: whether it is a multi-node parallel job.
-        nodes: nodes that run at once.
+        nodes: nodes that run at once; of an array, its children.
         vcpus: of each node: the instance's where the job names a type (R27), else what its container asks for.
         kind: the instance type that the job names; empty if it takes what the queue gives.
         share: its share identifier.
@@ -34,6 +34,11 @@ class Need:
     vcpus: int
     kind: str = ""
     share: str | None = None
+
+    @property
+    def gang(self) -> bool:
+        """Whether nodes are children of an array, each started by itself."""
+        return not self.multinode and self.nodes > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class ComputeEnvironment:
     buys: str
     max_vcpus: int | None
     instance_types: tuple[str, ...]
+    subnets: tuple[str, ...] = ()
 
     def launches(self, kind: str) -> bool:
         """Whether it may launch a type (R8); said to be so where that is not known."""
@@ -111,6 +117,7 @@ def _compute_environment(held: Any) -> ComputeEnvironment:
         buys=resources.get("type", ""),
         max_vcpus=resources.get("maxvCpus"),
         instance_types=tuple(resources.get("instanceTypes", ())),
+        subnets=tuple(resources.get("subnets", ())),
     )
 
 
@@ -138,6 +145,19 @@ def obstacles(queue: LiveQueue, need: Need) -> Iterator[Problem]:
             f"has {len(queue.environments)} compute environments: multi-node jobs do not go to the next if the first lacks capacity"
         )
         yield Problem(where, text, "a queue for each", "R48", Severity.WARNING)
+    if need.gang:
+        yield from _spread(queue)
+
+
+def _spread(queue: LiveQueue) -> Iterator[Problem]:
+    """Where the nodes of a gang may be apart from each other; those of a multi-node job are not."""
+    if len(queue.environments) > 1:
+        text = f"has {len(queue.environments)} compute environments: the nodes of a gang may be spread over them"
+        yield Problem(f"queue {queue.name}", text, "a queue for each", "R33", Severity.WARNING)
+    for each in queue.environments:
+        if len(each.subnets) > 1:
+            text = f"has {len(each.subnets)} subnets: the nodes of a gang may be in zones apart, slow and paid for by the GB"
+            yield Problem(f"compute environment {each.name}", text, "one subnet", "R33", Severity.WARNING)
 
 
 def _against(each: ComputeEnvironment, need: Need) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from batchhpc.aws.jobs.describe import Detail, job_status
+from batchhpc.aws.jobs.describe import Detail, child_id, job_status, led
 from batchhpc.aws.refusals import is_lost
 from batchhpc.aws.sdk import sdk_errors
 from batchhpc.errors import JobNotFound, Unavailable, WaitTimeout
@@ -88,7 +88,7 @@ def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
 def as_ended(
     batch: BatchClient, ids: Sequence[str], timeout: float | None, pace: Pace, trouble: Callable[[str], None]
 ) -> Iterator[JobStatus]:
-    """Each job as it ends; of jobs of several nodes only what the job itself tells. Holds no more than the ids.
+    """Each job as it ends; of its nodes at most what a gang's leader tells. Holds no more than the ids.
 
     Throttling, lost connections and AWS's own faults are waited out; ``trouble`` hears of the first of each outage.
 
@@ -119,9 +119,10 @@ def as_ended(
             for job_id in chunk:
                 state = found[job_id]["status"]
                 changed |= states.get(job_id, state) != state
-                if JobState(state).ended:
+                ended = JobState(state).ended and outage.ended(batch, found[job_id])
+                if ended:
                     states.pop(job_id, None)
-                    yield job_status(found[job_id])
+                    yield ended
                 else:
                     states[job_id] = state
                     waiting.append(job_id)
@@ -137,6 +138,14 @@ class _Outage:
 
     def __init__(self, trouble: Callable[[str], None]) -> None:
         self._trouble, self._lasts = trouble, False
+
+    def ended(self, batch: BatchClient, detail: Detail) -> JobStatus | None:
+        """The status of a job that has ended; of an array with what its first child tells, None if that cannot be asked."""
+        status = job_status(detail)
+        if status.nodes:
+            return status
+        leader = self.found(batch, [child_id(detail, 0)])
+        return led(status, next(iter(leader.values()))) if leader else None
 
     def found(self, batch: BatchClient, ids: list[str]) -> dict[str, Detail] | None:
         """All these jobs by id; None if AWS cannot be asked just now."""

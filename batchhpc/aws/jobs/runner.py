@@ -11,6 +11,7 @@ from batchhpc.aws.environments.deployed import deployed
 from batchhpc.aws.jobs.definitions import definition_arn
 from batchhpc.aws.jobs.describe import Detail, Stream, drivers, index_of, job_status, node_ids, streams
 from batchhpc.aws.jobs.ends import end
+from batchhpc.aws.jobs.gang_queue import behind, newest_gang, queued_behind
 from batchhpc.aws.jobs.listing import list_jobs
 from batchhpc.aws.jobs.logs import Tail, last_lines, merged
 from batchhpc.aws.jobs.polling import LONGEST_WAIT, Pace, Pauses, as_ended, describe, passing
@@ -75,16 +76,15 @@ class BatchRunner:
         """The Region whose AWS Batch it asks."""
         return self._clients.region
 
-    def submit(self, compiled: CompiledJob) -> Job:
+    def submit(self, compiled: CompiledJob, *, alongside: bool = False) -> Job:
         """Submits a job and returns at once; nothing is registered before the live queue was asked.
+
+        A gang starts when the gang before it in its queue has succeeded; ``alongside`` it does not wait.
 
         Raises:
             InvalidSpec: the documents break rules, or the queue as it is now cannot run them; with every problem.
             Unavailable: AWS cannot be asked, or refuses; or it is not known whether the job arrived.
         """
-        if compiled.shape is Shape.GANG:
-            text = "jobs of several nodes on Spot (the gang shape) do not run in this release"
-            raise Unavailable(f"{text}\n  hint: an environment with capacity: on-demand runs the same job as multinode")
         submission = Submission(compiled.submit, self._new_token())
         _check(compiled, submission)
         problems = job_problems(compiled, self._clients)
@@ -94,6 +94,10 @@ class BatchRunner:
             self._warn(problem)
         arn = definition_arn(self._clients.batch, compiled.register)
         request = {**compiled.submit, "jobDefinition": arn}
+        if compiled.shape is Shape.GANG and not alongside and (gang := newest_gang(self._clients.batch, request["jobQueue"])):
+            request = behind(request, gang)
+            _check(compiled, replace(submission, request=request))
+            self._warn(queued_behind(request["jobQueue"], gang))
         return Job(send(self._clients, replace(submission, request=request), self._pace, self._warn), self)
 
     def status(self, job_id: str) -> JobStatus:
@@ -127,7 +131,7 @@ class BatchRunner:
         return [ended[each] for each in job_ids]
 
     def as_ended(self, job_ids: Sequence[str], timeout: float | None = None) -> Iterator[JobStatus]:
-        """Each job as it ends: a hundred are asked for in one call, and nodes not one by one. See `wait` for errors."""
+        """Each job as it ends: a hundred are asked for in one call, and of nodes a gang's leader only. See `wait` for errors."""
         return as_ended(self._clients.batch, job_ids, timeout, self._pace, self._trouble)
 
     def jobs(self, states: Collection[JobState] | None = None, limit: int = 100) -> list[JobSummary]:

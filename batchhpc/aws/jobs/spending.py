@@ -84,12 +84,23 @@ def spent(status: JobStatus, kind: str, capacity: Capacity | None, prices: Price
 
 
 def _times(status: JobStatus, now: float) -> list[tuple[float, float]]:
-    """Begin and end of every node of every attempt; of ended attempts AWS Batch tells the main node's times only (R37)."""
+    """Begin and end of every node of every attempt.
+
+    Of ended attempts AWS Batch tells the main node's times only (R37); nodes of a gang have attempts of their own (R60).
+    """
     nodes = [
         (each.started_at, each.stopped_at if each.stopped_at is not None else now)
         for each in status.nodes
         if each.started_at is not None
     ]
+    own = [
+        (attempt.started_at, attempt.stopped_at)
+        for each in status.nodes
+        for attempt in each.earlier
+        if attempt.started_at is not None
+    ]
+    if own:
+        return [*nodes, *own]
     newest = min((begin for begin, _ in nodes), default=None)
     count = max(1, len(status.nodes))
     earlier = [

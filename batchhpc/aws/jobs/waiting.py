@@ -136,6 +136,7 @@ def _limits(queue: LiveQueue, said: str) -> Iterator[Problem]:
 
 
 def _pending(detail: Detail, clients: Clients, now: float) -> Iterator[Problem]:
+    yield from _dependencies(detail, clients)
     if "arrayProperties" in detail and detail["arrayProperties"].get("size"):
         counts = detail["arrayProperties"].get("statusSummary", {})
         shown = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -145,7 +146,9 @@ def _pending(detail: Detail, clients: Clients, now: float) -> Iterator[Problem]:
             child = next(iter(_asked(lambda: list(describe(clients.batch, [f"{detail['jobId']}:0"]))) or []), None)
             if child is not None and child["status"] == JobState.RUNNABLE:
                 yield from _runnable(child, clients, now)
-        return
+
+
+def _dependencies(detail: Detail, clients: Clients) -> Iterator[Problem]:
     depends_on = [each["jobId"] for each in detail.get("dependsOn", []) if each.get("jobId")]
     found = {each["jobId"]: each for each in _asked(lambda: list(describe(clients.batch, depends_on))) or []}
     for job_id in depends_on:

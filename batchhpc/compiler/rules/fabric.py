@@ -12,7 +12,11 @@ from batchhpc.errors import Severity
 from batchhpc.spec import Capacity, Environment
 
 R32 = Rule("R32", "Beside the EFA interfaces a node keeps a network interface slot free for the container of a multi-node job.")
-R63 = Rule("R63", "Children of an array that use EFA fill their node: two on one host would share the device.", Severity.WARNING)
+R63 = Rule(
+    "R63",
+    "Children of an array fill their node: two on one host would share its EFA device, and be lost together.",
+    Severity.WARNING,
+)
 R67 = Rule("R67", "In a Spot environment the instance type is sold as Spot.")
 R87 = Rule("R87", "EFA devices are those the node has, under the same path in the container, with all permissions.")
 R92 = Rule("R92", "libfabric is left to find RDMA by itself, and RDMAV_FORK_SAFE is not set.")
@@ -53,10 +57,12 @@ def slots_for(path: str, count: int, kind: InstanceType, environment: Environmen
 @R63.document
 def whole_nodes_in_arrays(facts: Facts) -> Iterator[Finding]:
     for container in facts.containers if facts.array else []:
-        asked, kind = container.resource("VCPU"), container.largest
-        if any(container.efa_devices) and kind and asked is not None and asked * 2 <= kind.vcpus:
-            message = f"asks for {asked} of the {kind.vcpus} vCPU of {kind.name}, so children may share a node and its EFA device"
-            yield Finding(f"{container.path}.resourceRequirements", message, f"VCPU {kind.vcpus}")
+        asked, memory, kind = container.resource("VCPU"), container.resource("MEMORY") or 0, container.largest
+        if kind and asked is not None and asked * 2 <= kind.vcpus and memory * 2 <= kind.memory_mib:
+            shared = " and its EFA device" if any(container.efa_devices) else ", and are lost together"
+            message = f"asks for {asked} of the {kind.vcpus} vCPU of {kind.name}, so children may share a node{shared}"
+            hint = f"VCPU {kind.vcpus}, or types of one size in the environment"
+            yield Finding(f"{container.path}.resourceRequirements", message, hint, topic="shared")
 
 
 @R67.document

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from batchhpc.agent import contract
+from batchhpc.compiler.facts import MOST_DIGITS, REQUEST, Facts
+from batchhpc.compiler.interruptions import chance_of_too_many
 from batchhpc.compiler.plan import Plan
+from batchhpc.compiler.rules.fabric import R63
+from batchhpc.compiler.rules.retries import R38
 from batchhpc.compiler.rules.rule import Finding
 from batchhpc.compiler.rules.submission import R60
+from batchhpc.compiler.sizing import node_type
 from batchhpc.errors import Severity
-from batchhpc.spec import Shape
+from batchhpc.spec import Capacity, Shape
 
+_LIKELY: Final = 0.01  # chance of failing for want of attempts that is worth a word
+_MOST_ATTEMPTS: Final = 10  # R38
 _OF_GANGS = {
     "min_nodes": "goes on with fewer nodes",
     "min_nodes_after": "goes on with fewer nodes",
@@ -78,3 +87,45 @@ def waits_make_sense(plan: Plan) -> Iterator[Finding]:
                 f"is {spec.min_nodes_after}, not less than {name}, {longest}, so the gang gives up before it goes on with fewer"
             )
             yield Finding("min_nodes_after", message, f"less than {name}", Severity.WARNING)
+
+
+@R60.document
+def enough_children(facts: Facts) -> Iterator[Finding]:
+    size = facts.submit.get("arrayProperties", {}).get("size")
+    for container in facts.containers:
+        told = {each.get("name"): each.get("value", "") for each in container.data.get("environment", [])}
+        fewest = told.get(contract.MIN_NODES, "")
+        if size is not None and fewest.isascii() and fewest.isdigit() and len(fewest) <= MOST_DIGITS and int(fewest) > size:
+            message = f"is {size}, but {contract.MIN_NODES} is {fewest}: the gang never has nodes enough"
+            yield Finding(f"{REQUEST}.arrayProperties.size", message, "min_nodes, or nodes where an overlay changes the size")
+
+
+@R63.plan
+def whole_instances(plan: Plan) -> Iterator[Finding]:
+    if plan.shape is not Shape.GANG or plan.kind is None:
+        return
+    size = plan.size(None)
+    for name in plan.environment.instance_types:
+        kind = node_type(name, plan.environment)
+        if kind and size.vcpus * 2 <= kind.vcpus and size.memory * 2 <= kind.memory_mib:
+            message = f"{name} has room for two nodes of {size.vcpus} vCPU, which would be lost together"
+            hint = f"types of one size, like {plan.kind.name}"
+            yield Finding("environment.instance_types", message, hint, Severity.WARNING, topic="shared")
+
+
+@R38.plan
+def attempts_are_enough(plan: Plan) -> Iterator[Finding]:
+    """Only where somebody stated how often nodes are taken back."""
+    spec, rate = plan.spec, plan.environment.interruption_rate
+    if rate is None or plan.environment.capacity is not Capacity.SPOT:
+        return
+    chance = chance_of_too_many(spec.nodes, rate, plan.time_limit, spec.attempts)
+    if chance < _LIKELY:
+        return
+    who = f"each of the {spec.nodes} nodes has its own (R60)" if spec.nodes > 1 else "each time AWS takes the node back costs one"
+    risk = (
+        f"at {rate} the chance is {100 * chance:.0f} % that within {spec.time_limit} one is taken back as often, and the job fails"
+    )
+    less = "a shorter time_limit, fewer nodes, or several jobs one after the other"
+    hint = f"attempts: {_MOST_ATTEMPTS}" if spec.attempts < _MOST_ATTEMPTS else less
+    yield Finding("attempts", f"is {spec.attempts}, and {who}: {risk}", hint, Severity.WARNING)

@@ -9,7 +9,7 @@ from typing import Any
 
 from batchhpc.rank.checkpoint.agent_message import tell_agent
 from batchhpc.rank.checkpoint.cleaning import Cleaner
-from batchhpc.rank.checkpoint.errors import CheckpointError
+from batchhpc.rank.checkpoint.errors import CheckpointError, Overtaken
 from batchhpc.rank.checkpoint.journal import Journal
 from batchhpc.rank.checkpoint.manifest import Identity, Manifest
 from batchhpc.rank.checkpoint.store import Store
@@ -74,10 +74,21 @@ class Background:
         try:
             self._save(turn, state)
         except CheckpointError as error:
-            self._error = error
+            self._error = self._reason(turn, error)
         except BaseException as error:  # noqa: BLE001 - told in the program's thread; here it would end nothing but this thread
             self._error = CheckpointError(f"checkpoint of step {turn.step}: {error!r}")
             self._error.__cause__ = error
+
+    def _reason(self, turn: Turn, error: CheckpointError) -> CheckpointError:
+        """A newer run removes what this one is writing: whatever that leads to, being overtaken is the reason."""
+        try:
+            if turn.rank == 0:
+                self._journal.check()
+        except Overtaken as reason:
+            return reason
+        except CheckpointError:
+            pass
+        return error
 
     def _save(self, turn: Turn, state: Any) -> None:
         try:
@@ -88,9 +99,12 @@ class Background:
             raise
         if turn.rank:
             return
-        parts = gather_parts(self._store, turn, self._ranks, self._deadline, left=self._left, clock=self._clock)
-        manifest = Manifest(self._journal.epoch, turn.step, tuple(parts), state, self._identity, self._machine)
-        number = self._journal.commit(manifest.as_data())
+        journal = self._journal
+        parts = gather_parts(
+            self._store, turn, self._ranks, self._deadline, left=self._left, check=journal.check, clock=self._clock
+        )
+        manifest = Manifest(journal.epoch, turn.step, tuple(parts), state, self._identity, self._machine)
+        number = journal.commit(manifest.as_data())
         tell_agent(self._environ, turn.step, manifest.size, self._clock() - turn.started)
         try:
             self._cleaner.clean(number, self.damaged)

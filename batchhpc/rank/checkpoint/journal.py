@@ -66,16 +66,22 @@ class Journal:
             Overtaken: a newer run has begun.
         """
         data = seal({"kind": "checkpoint", **manifest})
-        while not (made := self._store.create(entry_key(self._last + 1), data)) and self._is_own(self._last + 1):
-            self._last += 1  # an earlier commit whose answer never came has been done after all
-        number = self._last + 1
-        if newer := [other for other in self.numbers() if other >= number + made]:
+        while not self._store.create(entry_key(self._last + 1), data):
+            self.check()
+        self._last += 1
+        self.check()
+        return self._last
+
+    def check(self) -> None:
+        """Raises `Overtaken` if there are entries of others after this run's last.
+
+        An entry of its own may be there without its knowing: one whose making seemed to fail, since the answer never came.
+        """
+        newer = [number for number in self.numbers() if number > self._last]
+        while newer and self.read(newer[0]).get("epoch") == self.epoch:
+            self._last = newer.pop(0)
+        if newer:
             raise Overtaken(
                 f"{self._store.name}: a newer run writes checkpoints here (entry {newer[-1]}); this one began as entry "
                 f"{self.epoch}, and is a leftover\n  hint: end this run, or give each run a place of its own"
             )
-        self._last = number
-        return number
-
-    def _is_own(self, number: int) -> bool:
-        return self.read(number).get("epoch") == self.epoch

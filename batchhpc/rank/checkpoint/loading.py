@@ -112,7 +112,8 @@ def _problems(manifest: Manifest, ranks: int, bounds: Bounds, without: Collectio
     kinds = {name: stored.kind for name, stored in manifest.parts[0].arrays.items()}
     found = [f"bounds[{name!r}]: the checkpoint has no such split array" for name in bounds if kinds.get(name) is not Kind.SPLIT]
     for name, (start, stop) in bounds.items():
-        if kinds.get(name) is Kind.SPLIT and not 0 <= start <= stop <= (total := _starts(manifest, name)[-1]):
+        total = _starts(manifest, name)[-1] if kinds.get(name) is Kind.SPLIT else None
+        if total is not None and not 0 <= start <= stop <= total:
             found.append(f"bounds[{name!r}]: {start} to {stop}, but the array goes from 0 to {total}")
     own = [name for name, kind in kinds.items() if kind is Kind.PER_RANK and name not in without]
     if own and ranks != len(manifest.parts):

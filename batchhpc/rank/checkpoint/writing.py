@@ -72,7 +72,14 @@ def tell_failure(store: Store, turn: Turn, error: CheckpointError) -> None:
 
 
 def gather_parts(
-    store: Store, turn: Turn, ranks: int, deadline: float, *, left: threading.Event, clock: Callable[[], float]
+    store: Store,
+    turn: Turn,
+    ranks: int,
+    deadline: float,
+    *,
+    left: threading.Event,
+    check: Callable[[], None],
+    clock: Callable[[], float],
 ) -> list[Part]:
     """All ranks' parts, once they are whole.
 
@@ -82,6 +89,7 @@ def gather_parts(
         ranks: how many there are.
         deadline: seconds to wait.
         left: set when nobody wants the checkpoint any more.
+        check: raises if this run has been overtaken: the newer one removes parts, and nobody should wait for these.
         clock: seconds that never go back.
 
     Raises:
@@ -104,6 +112,7 @@ def gather_parts(
                     f"checkpoint of step {turn.step}: {len(missing)} of {ranks} parts never came ({why}): rank {shown(missing)}\n"
                     f"  hint: is {store.name} shared by all nodes, and fast enough? A longer `deadline` waits longer"
                 )
+            check()
             left.wait(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 

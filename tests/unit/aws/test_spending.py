@@ -9,7 +9,7 @@ import pytest
 
 from batchhpc.aws.jobs.spending import Spent, spent_by
 from batchhpc.aws.prices.prices import Prices
-from batchhpc.jobs import Attempt, JobState, JobStatus
+from batchhpc.jobs import Attempt, JobState, JobStatus, NodeStatus
 from tests.unit.aws.price_documents import NOW, instance, spot
 from tests.unit.aws.priced_clients import PricedClients
 
@@ -88,3 +88,17 @@ def test_a_refusal_is_the_reason(aws: PricedClients) -> None:
     aws.prices.refuse("pricing", "get_products")
     found = cost(aws)
     assert (found.node_hours, found.usd, "pricing:GetProducts" in found.unknown) == (Decimal(1), None, True)
+
+
+def test_nodes_of_a_gang_are_paid_for_one_by_one(aws: PricedClients) -> None:
+    """A gang's node that was reclaimed counts its own earlier attempt, the others none: no attempt is counted for all."""
+    aws.deployed()
+    aws.prices.listed(instance("c7i.8xlarge", "2"))
+    lost = Attempt(None, "", "Host EC2 (instance i-1) terminated.", NOW - 7200, NOW - 5400)
+    whole = Attempt(0, "", "", NOW - 7200, NOW)
+    leader = NodeStatus(0, True, JobState.SUCCEEDED, started_at=NOW - 7200, stopped_at=NOW)
+    other = NodeStatus(1, False, JobState.SUCCEEDED, started_at=NOW - 3600, stopped_at=NOW, earlier=(lost,))
+    status = JobStatus("j", "j", JobState.SUCCEEDED, "", NOW - 7300, NOW - 7200, NOW, (whole,), (leader, other))
+    known: Any = {"jobQueue": QUEUE + "batchhpc-test"}
+    made = spent_by(known, status, aws.clients, Prices(aws.clients, now=lambda: NOW))
+    assert (made.node_hours, made.usd) == (Decimal("3.5"), Decimal(7))

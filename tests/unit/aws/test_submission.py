@@ -2,9 +2,7 @@
 
 import pytest
 
-from batchhpc.aws.jobs.runner import BatchRunner
 from batchhpc.errors import InvalidSpec, Unavailable
-from batchhpc.spec import Capacity
 from tests.unit.aws.jobs_on_aws import ENVIRONMENT, Aws, compiled
 
 
@@ -96,13 +94,3 @@ def test_share_priority_and_dependencies() -> None:
     request = aws.fake.jobs[job.id].request
     assert (request["shareIdentifier"], request["schedulingPriorityOverride"]) == ("genomics", 7)
     assert request["dependsOn"] == [{"jobId": first.id}]
-
-
-def test_a_gang_is_not_submitted() -> None:
-    """A job of several nodes on Spot is refused in this release, before anything is asked."""
-    aws = Aws()
-    spot = compiled(2, ENVIRONMENT.model_copy(update={"capacity": Capacity.SPOT}))
-    with pytest.raises(Unavailable, match="gang"):
-        aws.runner.submit(spot)
-    assert not aws.fake.calls
-    assert isinstance(aws.runner, BatchRunner)

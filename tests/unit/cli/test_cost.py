@@ -95,6 +95,51 @@ def test_a_price_that_is_refused_is_unknown(account: Account) -> None:
     assert "pricing:GetProducts" in said.out
 
 
+# --- check ----------------------------------------------------------------------------------------------------------------
+
+
+RATE = "checkpoint_time: 30s\n"
+
+
+@pytest.fixture
+def spot_account(account: Account) -> Account:
+    """One whose hand-written environment is on Spot, with a stated rate, and whose job takes a bucket."""
+    more = "capacity: spot\ninterruption_rate: 0.05/h\nbucket: b\njob_role_arn: arn:aws:iam::123456789012:role/j\n"
+    (account.directory / "written.yaml").write_text(WRITTEN + more)
+    (account.directory / "job.yaml").write_text(JOB + RATE)
+    return account
+
+
+def test_check_compares_what_is_paid(spot_account: Account) -> None:
+    """With --price the node-hours on demand and on Spot have their prices, interruptions counted."""
+    spot_account.sells()
+    said = spot_account("check", "job.yaml", "--environment", "written.yaml", "--price", "--work", "10h", "--json").json
+    told = said["interruptions"]["compared"]
+    assert told["on_demand"] == {"node_hours": 20.0, "usd": "30.0000"}
+    assert 20 < told["spot"]["node_hours"] < 24
+    assert float(told["spot"]["usd"]) == pytest.approx(0.75 * told["spot"]["node_hours"], abs=1e-4)
+    shown = spot_account("check", "job.yaml", "--environment", "written.yaml", "--price", "--work", "10h").out
+    assert "on demand 20.0 node-hours, $30.00" in shown
+
+
+def test_check_makes_no_price_up(spot_account: Account) -> None:
+    """A price that is refused is unknown, and so it is where nobody was asked."""
+    spot_account.refuses()
+    shown = spot_account("check", "job.yaml", "--environment", "written.yaml", "--price", "--work", "10h").out
+    assert "on demand 20.0 node-hours, price unknown: c7i.8xlarge: " in shown
+
+
+def test_check_for_a_deployed_environment(account: Account) -> None:
+    """A name is looked up among what is deployed, with what its spec says of interruptions, and prices are asked for."""
+    account.deployed(capacity="spot", interruption_rate="0.05/h")
+    account.sells()
+    said = account("check", "job.yaml", "--environment", "test", "--json").json
+    assert (said["shape"], said["interruptions"]["rate_per_hour"]) == ("gang", 0.05)
+    account.deployed(capacity="spot", interruption_rate="0.05/h")
+    on_demand = account("check", "job.yaml", "--environment", "test", "--capacity", "on-demand", "--json").json
+    assert (on_demand["shape"], on_demand["interruptions"]) == ("multinode", None)
+
+
 # --- submit ---------------------------------------------------------------------------------------------------------------
 
 

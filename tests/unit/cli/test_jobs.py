@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,34 @@ def test_list_of_nothing(account: Account) -> None:
     assert account("list", "--environment", account.environment).out == "no jobs in batchhpc-test\n"
     account.aws.fake.queues.clear()
     assert account("list").out == "no environment is deployed here: batchhpc deploy makes one\n"
+
+
+# --- report ---------------------------------------------------------------------------------------------------------------
+
+
+def test_report_of_a_gang(account: Account) -> None:
+    """The time line comes from the agents' lines in the children's streams; --json gives the same facts."""
+    held = account.aws.array(2)
+    held.run()
+    events: list[tuple[str, dict[str, Any]]] = [("agent_started", {}), ("launching", {"generation": 1, "nodes": "0,1"})]
+    events += [
+        ("ranks_running", {"ranks": 2}),
+        ("checkpoint", {"step": 3, "bytes": 10, "seconds": 0.5}),
+        ("recorded", {"state": "finished", "code": 0}),
+    ]
+    for at, (event, fields) in enumerate(events):
+        account.aws.fake.logs.put(held.children[0].stream, (at, event_line(1000.0 + at, 0, event, **fields)))
+    said = account("report", held.id)
+    assert said.code == 0
+    assert "1 generation in 4.0 s; node-seconds: 2.0 useful (50%), 0.0 lost (0%), 2.0 idle (50%)" in said.out
+    assert account("report", held.id, "--json").json["generations"][0]["why"] == "finished"
+
+
+def test_report_of_what_is_no_gang(account: Account) -> None:
+    """A job without generations has no report, and is told where to look instead."""
+    said = account("report", logged(account).id)
+    assert said.code == 69
+    assert "its logs tell of no gang" in said.err
 
 
 # --- logs -----------------------------------------------------------------------------------------------------------------

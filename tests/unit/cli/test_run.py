@@ -7,10 +7,12 @@ import pytest
 from batchhpc.cli import arguments, run
 from batchhpc.cli.following import status_data
 from batchhpc.cli.inputs import changed as with_changes
+from batchhpc.cli.inputs import read_environment
 from batchhpc.cli.view import summary
 from batchhpc.errors import InvalidSpec
 from batchhpc.jobs import Attempt, JobState, JobStatus
-from batchhpc.spec import JobSpec
+from batchhpc.local import Chaos
+from batchhpc.spec import Capacity, Environment, JobSpec
 from tests.unit.cli.conftest import JOB, Cli
 
 
@@ -58,6 +60,11 @@ def test_not_a_pair(text: str) -> None:
         (["--mount", "/fsx=/nowhere/at/all"], "--mount: /fsx means /nowhere/at/all, which is not a directory here"),
         (["--fault", "explode:1"], "fault 'explode:1': is not a fault"),
         (["--fault", "kill:9@1s"], "names node 9, but the job has nodes 0 to 3"),
+        (["--reclaim", "9@1s"], "fault reclaim:9@1s: names node 9, but the job has nodes 0 to 3"),
+        (["--reclaim", "1"], "fault 'reclaim:1': has no time"),
+        (["--chaos", "often"], "chaos 'often': is not a rate"),
+        (["--notice", "5"], "--notice: '5' is not a length of time"),
+        (["--replacement", "soon"], "--replacement: 'soon' is not a length of time"),
         (["--secret", "TOKEN"], "--secret TOKEN: is not a secret of the job"),
     ],
 )
@@ -67,6 +74,23 @@ def test_refused_before_anything_runs(cli: Cli, job: Path, tmp_path: Path, words
     assert (said.code, said.out) == (2, "")
     assert message in said.err
     assert not (tmp_path / "made").exists()
+
+
+def test_reclaims() -> None:
+    """--chaos, --notice and --replacement say how nodes are reclaimed; without them none is, but by name and at once."""
+    args = arguments.parse(["run", "j", "--chaos", "3/m", "--seed", "7", "--notice", "1.5s", "--replacement", "2m"])
+    assert run._chaos(args) == Chaos(rate=0.05, seed=7, notice=1.5, replacement=120.0)
+    assert run._chaos(arguments.parse(["run", "j"])) == Chaos()
+
+
+@pytest.mark.parametrize(
+    ("words", "capacity"),
+    [("", Capacity.ON_DEMAND), ("--capacity spot", Capacity.SPOT), ("--capacity on-demand", Capacity.ON_DEMAND)],
+)
+def test_capacity(words: str, capacity: Capacity) -> None:
+    """--capacity compiles for the same environment with another capacity."""
+    environment = read_environment(arguments.parse(["run", "j", *words.split()]))
+    assert environment == Environment(capacity=capacity)
 
 
 def test_secret_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,6 +218,14 @@ def test_what_only_gangs_do_is_told_of_other_shapes(changes, shape):
     assert compile_job(spec.replace(min_nodes=2)).warnings == ()
 
 
+def test_an_overlay_leaves_a_gang_nodes_enough():
+    """An array that an overlay makes smaller than the fewest nodes is refused; fewer nodes than the spec's are not."""
+    overlay = {"submit": {"arrayProperties": {"size": 2}}}
+    with pytest.raises(InvalidSpec, match=r"overlay\.submit\.arrayProperties\.size: is 2, but BATCHHPC_MIN_NODES is 4"):
+        compile_job(JOB.replace(nodes=4, shape="gang", overlay=overlay))
+    assert compile_job(JOB.replace(nodes=4, shape="gang", min_nodes=2, overlay=overlay)).warnings == ()
+
+
 def test_a_gang_needs_a_bucket_where_it_can_be_submitted():
     """A gang for a queue without a bucket is refused, without a job role it is warned of; where there is no queue, neither."""
     gang = JOB.replace(nodes=4, waive={"R60": "please"})

@@ -180,3 +180,10 @@ def test_memory_of_the_whole_type_is_too_much_though_nothing_is_reserved():
     """All memory of a type is an error even where the environment reserves none for the host (R26)."""
     with pytest.raises(InvalidSpec, match=r"memory_per_node: .*\(R26\)"):
         compile_job(JOB.replace(instance_type="c7i.large", memory_per_node="4 GiB"), Environment(reserved_memory="0 B"))
+
+
+@pytest.mark.parametrize(("fields", "set_"), [({}, "eu-west-1"), ({"env": {"AWS_REGION": "x"}}, None), ({"nodes": 1}, "eu-west-1")])
+def test_the_sdks_look_in_the_environment_s_region(fields, set_):
+    """Programs and agents find S3 where the nodes are, unless the job says otherwise."""
+    (container,) = _containers(JOB.replace(**fields), Environment(region="eu-west-1"))
+    assert _variables(container).get("AWS_DEFAULT_REGION") == set_

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from batchhpc.errors import InvalidSpec, Unavailable
-from batchhpc.local.definition import JobPlan, MountPoint, job_plan
+from batchhpc.local.definition import JobPlan, Kind, MountPoint, job_plan
 
 
 def container(word: str, **more: Any) -> dict[str, Any]:
@@ -114,6 +114,16 @@ def test_submit_replaces_retries_and_time_limit() -> None:
     assert single({"command": ["a"]}, register=register).attempts == 5
     made = single({"command": ["a"]}, register=register, retryStrategy={"attempts": 2}, timeout={"attemptDurationSeconds": 60})
     assert (made.attempts, made.rules, made.time_limit) == (2, (), 60)
+
+
+def test_an_array_is_as_many_nodes_that_are_tried_by_themselves() -> None:
+    """Each child runs the container, overrides applied, and is a group and an id of its own; nodes of a job are one group (R60)."""
+    made = single({"command": ["a"]}, arrayProperties={"size": 3}, containerOverrides={"command": ["b"]})
+    assert (made.kind, made.main, [node.command for node in made.nodes]) == (Kind.ARRAY, 0, [("b",)] * 3)
+    assert made.groups == (range(1), range(1, 2), range(2, 3))
+    assert made.job_id("id", 2) == "id:2"
+    whole = plan({"0:": container("a")}, 3)
+    assert (whole.kind, whole.groups, whole.job_id("id", 2)) == (Kind.MULTINODE, (range(3),), "id")
 
 
 def test_mounts_devices_and_shared_memory_are_read() -> None:

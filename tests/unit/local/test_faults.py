@@ -13,6 +13,8 @@ from batchhpc.local.faults import Fault, FaultKind, fault_problems
     [
         ("kill:2@10s", Fault(FaultKind.KILL, 2, 10.0)),
         ("kill:0@1.5s/3", Fault(FaultKind.KILL, 0, 1.5, 3)),
+        ("reclaim:2@10s", Fault(FaultKind.RECLAIM, 2, 10.0)),
+        ("reclaim:0@1.5s/2", Fault(FaultKind.RECLAIM, 0, 1.5, 2)),
         ("notice:1@2m", Fault(FaultKind.NOTICE, 1, 120.0)),
         ("late:3@8s", Fault(FaultKind.LATE, 3, 8.0)),
         ("never:1", Fault(FaultKind.NEVER, 1)),
@@ -74,3 +76,9 @@ def test_faults_that_can_strike_are_no_problem() -> None:
     """Nodes and attempts within the job pass, and so do partitions of isolated nodes."""
     faults = [Fault.parse(text) for text in ("kill:3@1s/2", "never:1", "partition:0@1s", "delay:2@1ms")]
     assert not fault_problems(faults, nodes=4, main=0, attempts=2, isolated=True)
+
+
+def test_every_child_of_an_array_may_be_late() -> None:
+    """Where no node waits for another, any may start late or never, the first one too."""
+    faults = [Fault.parse(text) for text in ("late:0@1s", "never:0/2")]
+    assert not fault_problems(faults, nodes=4, main=None, attempts=2, isolated=False)

@@ -1,0 +1,177 @@
+"""Gangs whose nodes are reclaimed at random, by seed: ``python -m tests.e2e.chaos --runs 200 --seed 0`` (``make chaos``).
+
+Each run is drawn from its seed: how many nodes, how many are enough, how often nodes are reclaimed, whether they are told,
+how long replacements take, how often each is tried. It must end within its deadlines: succeeded, with the bits of the
+undisturbed run, or failed for a reason that is stated. No process, port or file may be left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batchhpc import JobSpec, JobState, LocalRunner, compile_job
+from batchhpc.agent import contract
+from batchhpc.agent.contract import parse_event_line
+from batchhpc.jobs import JobStatus, LogLine
+from batchhpc.local import Chaos
+from batchhpc.spec import Environment
+from tests.e2e.chaos_program import undisturbed
+from tests.e2e.local_jobs import processes_of
+
+PROGRAM = Path(__file__).with_name("chaos_program.py")
+SPOT = Environment(capacity="spot", stop_grace="1s")
+WAIT, PATIENCE = 6.0, 120.0  # seconds that a gang waits for its nodes, and that a run may take in all
+STEPS, PAUSE = 60, 0.03
+LEFTOVERS = ("bhpc-", "hydra", "mpich", "ompi", "openmpi", "prte", "pmix", "vader", "sm_segment", "Intel_MPI")
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What one run is like."""
+
+    seed: int
+    nodes: int
+    min_nodes: int
+    attempts: int
+    chaos: Chaos
+
+    @classmethod
+    def of(cls, seed: int) -> Draw:
+        chance = random.Random(seed)  # noqa: S311 - to be drawn again
+        nodes = chance.choice((2, 3, 3, 4))
+        return cls(
+            seed,
+            nodes,
+            min_nodes=chance.choice((nodes, max(1, nodes - 1))),
+            attempts=chance.choice((2, 6, 10)),
+            chaos=Chaos(
+                rate=chance.choice((0.3, 0.8, 1.5)),
+                seed=seed,
+                notice=chance.choice((None, 0.5)),
+                replacement=chance.choice((0.0, 0.3, 2.0)),
+            ),
+        )
+
+    def spec(self, directory: Path) -> JobSpec:
+        words = [directory / "checkpoints", directory / "result", STEPS, PAUSE]
+        return JobSpec(
+            name="chaos",
+            image="none",
+            command=["python3", "-m", "mpi4py", str(PROGRAM), *map(str, words)],
+            nodes=self.nodes,
+            min_nodes=self.min_nodes,
+            min_nodes_after="1s",
+            attempts=self.attempts,
+            join_timeout=f"{WAIT:g}s",
+            reform_timeout=f"{WAIT:g}s",
+            lost_after="3s",
+            memory_per_node="1 GiB",
+            env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a run ended; ``wrong`` is what must not have been."""
+
+    draw: Draw
+    status: JobStatus
+    seconds: float
+    generations: int
+    reclaims: int
+    reasons: list[str]
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        how = f"{self.status.state} after {self.seconds:.1f} s, {self.reclaims} reclaims, {self.generations} generations"
+        gone = [f"node {node.index} is out of attempts" for node in self.status.nodes if node.exit_code is None]
+        why = "" if self.status.state is JobState.SUCCEEDED else f" ({'; '.join([*self.reasons, *gone])})"
+        return f"seed {self.draw.seed}: {how}{why}" + "".join(f"\n  WRONG: {each}" for each in self.wrong)
+
+
+def one(seed: int) -> Ended:
+    """Carries out one run, and looks at what it left."""
+    draw = Draw.of(seed)
+    before = _files()
+    with tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp") as name:
+        directory, start = Path(name), time.monotonic()
+        with LocalRunner(directory, chaos=draw.chaos, stop_grace=1.0) as runner:
+            submission = runner.submit(compile_job(draw.spec(directory), SPOT))
+            status = submission.wait(PATIENCE)
+            lines = list(submission.logs())
+        seconds = time.monotonic() - start
+        ended = _ended(draw, status, seconds, lines)
+        result = directory / "result"
+        if status.state is JobState.SUCCEEDED and (not result.exists() or result.read_text() != undisturbed(STEPS)):
+            ended.wrong.append(f"other bits than undisturbed: {result.read_text() if result.exists() else 'no result'}")
+        record = json.loads((directory / "jobs" / status.id / "records" / f"{status.id}.json").read_text())
+        if (status.state is JobState.SUCCEEDED) != (record["code"] == 0):
+            ended.wrong.append(f"the job is {status.state}, but recorded is {record}")
+        if left := processes_of(status.id):
+            ended.wrong.append(f"processes left: {left}")
+    if left_files := sorted(_files() - before):
+        ended.wrong.append(f"files left: {left_files}")
+    if ports := _listening():
+        ended.wrong.append(f"ports left: {ports}")
+    return ended
+
+
+def _ended(draw: Draw, status: JobStatus, seconds: float, lines: list[LogLine]) -> Ended:
+    events = [event for line in lines if (event := parse_event_line(line.text))]
+    generations = sum(event["event"] == "launching" for event in events)
+    reclaims = len({(line.node, line.attempt) for line in lines}) - draw.nodes
+    reasons = sorted({event["reason"] for event in events if event["event"] == "finished" and event["code"] != "0"})
+    ended = Ended(draw, status, seconds, generations, reclaims, reasons)
+    if status.state is JobState.FAILED:
+        codes = {node.exit_code for node in status.nodes}
+        gone = [node for node in status.nodes if node.status_reason.startswith("Host EC2")]
+        if not codes <= {contract.EXIT_GAVE_UP, None, 0}:
+            ended.wrong.append(f"failed with {codes}, but the program never fails")
+        if not gone:
+            ended.wrong.append("failed although no node was out of attempts")
+        if contract.EXIT_GAVE_UP in codes and not any(str(WAIT).rstrip("0").rstrip(".") in reason for reason in reasons):
+            ended.wrong.append(f"gave up without naming its deadline: {reasons}")
+    return ended
+
+
+def _files() -> set[str]:
+    """What agents and MPIs might leave where all of the machine can see it."""
+    places = [Path("/tmp"), Path("/dev/shm")]
+    return {str(path) for place in places for path in place.iterdir() if path.name.startswith(LEFTOVERS)}
+
+
+def _listening() -> list[str]:
+    """Loopback addresses on which an agent still listens."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{contract.PORT:04X}")]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0, help="of the first run; the others follow")
+    args = parser.parse_args()
+    ends: Counter[str] = Counter()
+    wrong = reclaims = 0
+    for seed in range(args.seed, args.seed + args.runs):
+        ended = one(seed)
+        ends[str(ended.status.state)] += 1
+        reclaims += ended.reclaims
+        wrong += bool(ended.wrong)
+        print(ended.text, flush=True)
+    shown = ", ".join(f"{count} {state}" for state, count in ends.items())
+    print(f"{args.runs} runs, {reclaims} nodes replaced: {shown}; {wrong} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
