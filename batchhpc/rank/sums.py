@@ -4,7 +4,7 @@ Each number goes into an accumulator of whole numbers (`limbs`), ranks add their
 So the result is the double nearest to the true sum; no other sum is more accurate, nor the same on 3 ranks and on 4.
 
 Zero is +0.0. Infinities and NaN count as in IEEE 754: any NaN, or infinities of both signs, give NaN; a sum that is too large
-is infinite.
+is infinite. Subnormal numbers count, unless a library has told the processor to take them for zero (-ffast-math does).
 """
 
 from __future__ import annotations

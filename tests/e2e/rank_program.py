@@ -14,6 +14,7 @@ from batchhpc import rank
 VERB, *WORDS = sys.argv[1:]
 COMM = MPI.COMM_WORLD
 LONGEST = 60.0  # seconds that a loop goes on
+STEPS = 100
 
 
 def say(text: str) -> None:
@@ -83,4 +84,30 @@ def progress() -> None:
         say(f"agent {'BATCHHPC_AGENT_SOCKET' in os.environ}")
 
 
-{"exact": exact, "notice": notice, "polls": polls, "progress": progress}[VERB]()
+def resume() -> None:
+    """Sums step by step, each step's numbers dealt out to whatever ranks there are; goes on from the last checkpoint."""
+    import numpy as np
+
+    place, seconds = WORDS[0], float(WORDS[1])
+    with rank.Checkpoint(place, COMM, inputs={"seed": "9"}, version="1") as checkpoint:
+        found = checkpoint.load()
+        step, total = found.step if found else 0, rank.ExactSum.from_state(found.arrays["sums"]) if found else rank.ExactSum(5)
+        rank.progress(step, STEPS, "steps", COMM)
+        saved = False
+        while step < STEPS:
+            rng = np.random.default_rng([9, step])
+            values = np.ldexp(rng.standard_normal((50, 5)), rng.integers(-100, 100, (50, 5)).astype(np.int32))
+            total.add(values[COMM.rank :: COMM.size])
+            time.sleep(seconds)
+            step += 1
+            told = rank.notice(COMM)
+            if step % 10 == 0 or (told and not saved):
+                saved = told is not None
+                checkpoint.save(step, {"sums": total.state()})
+            rank.progress(step, STEPS, "steps", COMM)
+    result = total.reduce(COMM).value().tobytes().hex()
+    if COMM.rank == 0:
+        say(f"sums {result}")
+
+
+{"resume": resume, "exact": exact, "notice": notice, "polls": polls, "progress": progress}[VERB]()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from batchhpc import JobState
 from batchhpc.agent.contract import parse_event_line
 from tests.e2e.local_jobs import processes_of
 from tests.e2e.test_faults import end, run, spec, submitted, wait_for_output
+from tests.e2e.test_gangs import Run
+from tests.e2e.test_gangs import spec as gang
 from tests.e2e.test_mpis import HOME
 
 PROGRAM = Path(__file__).with_name("rank_program.py")
@@ -79,6 +82,23 @@ def test_all_ranks_learn_of_a_reclaim_at_the_same_step(tmp_path):
     assert found[1:] == found[:1] * 3
     assert found[0]["reason"] == "spot-reclaim"
     assert 60 < found[0]["left"] <= 120
+
+
+@pytest.mark.parametrize(
+    ("nodes", "faults"), [(2, ["kill:1@3.5s"]), (3, ["kill:0@3.5s", "notice:2@4s"])], ids=["child", "leader, reclaim"]
+)
+def test_a_gang_that_loses_nodes_gives_the_bits_of_one_undisturbed_rank(tmp_path, nodes, faults):
+    """Sums are kept as states in checkpoints, and dealt out again after each loss: the end is that of a run without any."""
+    expected = re.findall("sums ([0-9a-f]{80})", mpirun(1, "resume", tmp_path / "alone", 0))
+    words = ["python3", "-m", "mpi4py", str(PROGRAM), "resume", str(tmp_path / "place"), "0.05"]
+    ended = Run(tmp_path / "state", gang(nodes=nodes).replace(command=words), *faults, batch_second=0.01)
+    ended.assert_succeeded()
+    assert len(ended.launches) > 1
+    assert re.findall("sums ([0-9a-f]{80})", ended.text) == expected
+    told = ended.events("progress")
+    assert {event["node"] for event in told} == {"0"}
+    begins = [int(event["done"]) for event in told if "rate" not in event]
+    assert begins[0] == 0 < begins[-1] < 100  # each generation begins at its checkpoint
 
 
 @pytest.fixture(params=["mpich", "openmpi5"])

@@ -53,12 +53,28 @@ def test_numbers_are_rounded_once_to_the_nearest_double(number):
 
 
 @settings(deadline=None)
-@given(st.integers(-(1 << 53), 1 << 53), st.integers(0, 2050), st.sampled_from([-1, 0, 1]), st.integers(0, 200))
-@example((1 << 53) - 1, 971 + 1074, 1, 1000)
-def test_ties_go_to_the_even_double(significand, shift, beside, below):
-    """Half-way between two doubles, and one smallest double beside it, is rounded as Python does it."""
+@given(
+    significand=st.integers(1 << 52, (1 << 53) - 1),
+    negative=st.booleans(),
+    shift=st.integers(0, 2040),
+    beside=st.sampled_from([-1, 0, 1]),
+    below=st.integers(0, 150),
+)
+@example(significand=(1 << 53) - 1, negative=True, shift=971 + 1074, beside=0, below=0)
+def test_ties_go_to_the_even_double(significand, negative, shift, beside, below):
+    """Half-way between two doubles, or beside that by one bit anywhere below, is rounded as Python does it."""
     number = ((2 * significand + 1) << shift) + (beside << max(0, shift - below))
+    number = -number if negative else number
     assert double(column(number)) == nearest(number)
+
+
+@pytest.mark.parametrize("even", [0, 1])
+@pytest.mark.parametrize("beside", [-1, 0, 1])
+def test_one_bit_anywhere_below_decides_a_tie(even, beside):
+    """Wherever that bit is, in whichever limb, it is not overlooked."""
+    for below in range(200):
+        number = ((((1 << 52) + even) * 2 + 1) << 200) + (beside << below)
+        assert double(column(number)) == nearest(number)
 
 
 @settings(deadline=None)

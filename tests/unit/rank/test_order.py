@@ -40,6 +40,8 @@ def test_infinities_on_both_sides_of_a_quantile():
     """Between equal infinities is that infinity, and nothing is made up of others."""
     assert exact_quantile([math.inf, math.inf, 1.0], 0.75) == math.inf
     assert exact_quantile([-math.inf, -math.inf, 1.0], [0.25, 1.0]).tolist() == [-math.inf, 1.0]
+    assert exact_quantile([1.0, math.inf], 0.5, method="lower") == 1.0
+    assert exact_quantile([-math.inf, 1.0], 0.5, method="higher") == 1.0
 
 
 def test_shapes_and_dtypes():

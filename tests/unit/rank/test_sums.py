@@ -79,6 +79,14 @@ def test_sums_of_columns_of_any_shape(shape):
         assert got.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 31, 32, 33, 63, 1000, 70_000])
+def test_numbers_that_are_all_as_large_as_they_can_be(count):
+    """No subtotal has more bits than a double, though every number has all of its own, and all the same exponent."""
+    values = np.full((count, 3), np.nextafter(2.0, 1.0)) - np.ldexp(RNG.integers(0, 9, (count, 3)), -52)
+    assert exact_sum(values).tolist() == [math.fsum(column) for column in values.T]
+    assert exact_sum(values, axis=None) == math.fsum(values.ravel())
+
+
 def test_the_axis():
     """Any axis can be summed, the first by itself; None sums everything to a number."""
     values = uneven(4, 5, 6)
@@ -145,6 +153,11 @@ def test_carries_are_taken_on_before_limbs_overflow(monkeypatch):
         total.add(value)
     assert total.value() == math.fsum(values)
     assert np.abs(total._limbs).max() < 1 << 36
+    both = ExactSum()
+    for _ in range(100):
+        both.merge(total)
+    assert np.abs(both._limbs).max() < 1 << 36
+    assert both.value() == true_sum(np.repeat(values, 100))
 
 
 def test_memory_is_bounded():
