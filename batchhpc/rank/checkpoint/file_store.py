@@ -117,9 +117,13 @@ class FileStore:
                 directory.rmdir()
 
     def sweep(self, alive: Callable[[str], bool]) -> None:
-        """Whoever is just making a file tries again with another name."""
-        del alive
+        """Temporary files (whoever is just making one tries again with another name), and directories that nothing was put into."""
         self.delete(self.list(_TEMPORARY))
+        for directory, _, _ in os.walk(self._root, topdown=False):
+            path = Path(directory)
+            if path.parent not in (self._root, self._root.parent) and not alive(f"{path.relative_to(self._root).as_posix()}/"):
+                with suppress(OSError):  # not empty
+                    path.rmdir()
 
     @contextmanager
     def _doing(self, what: str, path: Path) -> Iterator[None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from batchhpc.errors import Unavailable
@@ -108,7 +108,7 @@ class S3Store:
 
         def get() -> bytes:
             until, data = time.monotonic() + self._deadline, list[bytes]()
-            with self._client.get_object(**self._at(key), **wanted)["Body"] as body:
+            with closing(self._client.get_object(**self._at(key), **wanted)["Body"]) as body:
                 for piece in body.iter_chunks(1 << 20):
                     data.append(piece)
                     if time.monotonic() > until:

@@ -120,6 +120,7 @@ def test_job_killed_at_any_file_it_opens_links_or_removes(ranks: int, tmp_path: 
         through = attempt(store, ranks, 4)
         killer.arm(None)
         assert_whole_afterwards(store, ranks, (4,) if through else (3, 4))
+        assert len(list((root / "parts").iterdir())) == 2  # no empty ones either
     assert at > 12
 
 
