@@ -170,7 +170,12 @@ def _run(verb: argparse.ArgumentParser) -> None:
 def _faults(verb: argparse.ArgumentParser) -> None:
     lose = verb.add_argument_group("what nodes suffer")
     lose.add_argument(
-        "--fault", action="append", default=[], metavar="FAULT", help="inject a fault, such as kill:2@10s; may be repeated"
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="inject a fault: kill, notice, late, partition or delay:NODE@TIME, or never:NODE, as in kill:2@10s, or in the "
+        "second attempt kill:2@10s/2; may be repeated",
     )
     lose.add_argument(
         "--reclaim",
@@ -181,6 +186,8 @@ def _faults(verb: argparse.ArgumentParser) -> None:
     )
     lose.add_argument("--chaos", metavar="RATE", help="reclaim nodes at random, so many over all nodes: 0.1/s, 2/m; see --seed")
     lose.add_argument("--notice", metavar="TIME", help="how long before it goes a reclaimed node is told; default: not at all")
+    text = "how long before it goes a reclaimed instance shuts down, with SIGTERM for its container; default: it is just gone"
+    lose.add_argument("--shutdown", metavar="TIME", help=text)
     lose.add_argument("--replacement", metavar="TIME", help="time until there is another instance; default: 0s")
 
 

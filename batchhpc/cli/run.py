@@ -78,14 +78,15 @@ def _chaos(args: argparse.Namespace) -> Chaos:
     return Chaos(
         rate=Chaos.parse_rate(args.chaos) if args.chaos is not None else 0.0,
         seed=args.seed,
-        notice=_seconds("--notice", args.notice) if args.notice is not None else None,
-        replacement=_seconds("--replacement", args.replacement) if args.replacement is not None else 0.0,
+        notice=_seconds("--notice", args.notice),
+        shutdown=_seconds("--shutdown", args.shutdown),
+        replacement=_seconds("--replacement", args.replacement) or 0.0,
     )
 
 
-def _seconds(option: str, text: str) -> float:
+def _seconds(option: str, text: str | None) -> float | None:
     try:
-        return float(Duration.parse(text).seconds)
+        return None if text is None else float(Duration.parse(text).seconds)
     except ValueError as error:
         raise InvalidSpec([Problem(option, str(error), "write it with its unit, as in 5s")], "batchhpc run") from error
 

@@ -12,6 +12,7 @@ from functools import partial
 from batchhpc.errors import Unavailable
 from batchhpc.jobs import Attempt, JobState
 from batchhpc.local import processes
+from batchhpc.local.chaos import Chaos
 from batchhpc.local.faults import Fault, FaultKind
 from batchhpc.local.logbook import LogBook
 from batchhpc.local.loop import Loop, Timer
@@ -26,17 +27,10 @@ START_TIME = 60.0  # seconds that a node may take to start its command on this m
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long things take here.
-
-    Attributes:
-        batch_second: seconds that a second of Batch's own times takes.
-        stop_grace: seconds of Batch's between SIGTERM and SIGKILL.
-        notice: seconds before it goes that a reclaimed node is told; None for never.
-    """
+    """How long Batch's own times are here: seconds per second, and seconds of Batch's between SIGTERM and SIGKILL."""
 
     batch_second: float
     stop_grace: float
-    notice: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +51,7 @@ class AttemptRun:
         main: of these the one that starts first, and whose end is the attempt's: the main node, or the only one.
         launch: what a node runs.
         faults: of this attempt.
+        chaos: what comes with a reclaim.
         time_limit: in seconds of Batch's.
         timings: how long those are.
         chance: decides the order in which child nodes start.
@@ -74,6 +69,7 @@ class AttemptRun:
         launch: Callable[[Node], Launch],
         *,
         faults: Sequence[Fault],
+        chaos: Chaos,
         time_limit: float | None,
         timings: Timings,
         chance: random.Random,
@@ -83,7 +79,8 @@ class AttemptRun:
         over: Callable[[Outcome], None],
     ) -> None:
         self._number, self._nodes, self._main, self._launch = number, nodes, main, launch
-        self._faults, self._time_limit, self._timings, self._chance = faults, time_limit, timings, chance
+        self._faults, self._chaos, self._time_limit, self._timings = faults, chaos, time_limit, timings
+        self._chance = chance
         self._network, self._logbook, self._loop, self._tell_over = network, logbook, loop, over
         self._timers: list[Timer] = []
         self._stop_reason: str | None = None
@@ -275,9 +272,11 @@ class AttemptRun:
                 self._after(fault.seconds, partial(self._give_notice, node, left))
                 self._after(fault.seconds + left, partial(self._lose_host, node))
             case FaultKind.RECLAIM:
-                if self._timings.notice is not None:
-                    left = min(fault.seconds, self._timings.notice)
+                if self._chaos.notice is not None:
+                    left = min(fault.seconds, self._chaos.notice)
                     self._after(fault.seconds - left, partial(self._give_notice, node, left))
+                if self._chaos.shutdown is not None:
+                    self._after(max(0.0, fault.seconds - self._chaos.shutdown), partial(self._shut_down, node))
                 self._after(fault.seconds, partial(self._lose_host, node))
             case FaultKind.PARTITION:
                 self._after(fault.seconds, partial(self._cut_off, node))
@@ -291,6 +290,12 @@ class AttemptRun:
         assert node.instance
         if not node.state.ended:
             self._network.notice(node.instance, time.time() + left)
+
+    def _shut_down(self, node: Node) -> None:
+        """The instance shuts down: its containers get SIGTERM (R70), and what they end with until it is gone is told."""
+        if node.state is JobState.RUNNING:
+            node.host_going = True
+            node.stop()
 
     def _cut_off(self, node: Node) -> None:
         assert node.instance

@@ -26,12 +26,14 @@ class Chaos:
         rate: reclaims per second while all nodes of a job run; with 0 only nodes are reclaimed that faults name.
         seed: of the moments.
         notice: seconds before it goes that a node is told, at most; None: it is not, for notices are best effort (R70).
+        shutdown: seconds before it goes that an instance shuts down in order, and containers get SIGTERM; None: it is just gone.
         replacement: seconds until there is another instance for what is tried again after a reclaim.
     """
 
     rate: float = 0.0
     seed: int = 0
     notice: float | None = None
+    shutdown: float | None = None
     replacement: float = 0.0
 
     @staticmethod
@@ -62,6 +64,6 @@ class Chaos:
 
     def problems(self) -> list[Problem]:
         """What is wrong with these numbers."""
-        numbers = {"rate": self.rate, "notice": self.notice or 0.0, "replacement": self.replacement}
-        wrong = {name: value for name, value in numbers.items() if not (isfinite(value) and value >= 0)}
+        numbers = {"rate": self.rate, "notice": self.notice, "shutdown": self.shutdown, "replacement": self.replacement}
+        wrong = {name: value for name, value in numbers.items() if value is not None and not (isfinite(value) and value >= 0)}
         return [Problem(f"chaos.{name}", f"is {value:g}", "a number of 0 or more") for name, value in wrong.items()]

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from batchhpc.errors import Unavailable
 from batchhpc.local.definition import JobPlan, MountPoint
+
+FILES_PER_NODE = 4  # its control socket, output and log, and what tells its end
+FILES_BESIDE = 200  # the caller's, and the runner's for the job
+
+
+def allow_files(nodes: int) -> None:
+    """Sees to it that this process may have the files that so many nodes need.
+
+    Raises:
+        Unavailable: its hard limit is lower.
+    """
+    wanted = nodes * FILES_PER_NODE + FILES_BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if wanted <= soft or soft == resource.RLIM_INFINITY:
+        return
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise Unavailable(
+            f"{nodes} nodes need {wanted} open files, but this process may have {hard} at most\n"
+            f"  hint: ulimit -Hn {wanted}, as root; or fewer nodes"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def fit_to_machine(plan: JobPlan, mounts: Mapping[str, Path], *, isolated: bool) -> tuple[JobPlan, list[str]]:

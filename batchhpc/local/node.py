@@ -42,6 +42,7 @@ class Node:
         control: the runner's end of the socket to the first process (init.py).
         output: both output streams of the node, as one pipe.
         reason: what the container runtime says of the container's end; mostly nothing.
+        host_going: whether its instance shuts down.
         host_gone: whether its instance is no more.
     """
 
@@ -62,6 +63,7 @@ class Node:
         self._network: Network | None = None
         self._launch: Launch | None = None
         self._received = b""
+        self.host_going = False
         self.host_gone = False
 
     @property

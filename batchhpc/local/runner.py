@@ -24,7 +24,7 @@ from batchhpc.local.faults import Fault, FaultKind, fault_problems
 from batchhpc.local.job import LocalJob
 from batchhpc.local.logbook import LogBook
 from batchhpc.local.loopback import LoopbackNetwork
-from batchhpc.local.machine import fit_to_machine
+from batchhpc.local.machine import allow_files, fit_to_machine
 from batchhpc.local.namespaces import IsolatedNetwork, check_delay, check_isolation
 from batchhpc.local.network import Network
 from batchhpc.local.trial import Setting
@@ -78,7 +78,7 @@ class LocalRunner:
         self._mounts = dict(mounts or {})
         self._records = records
         self._seed = seed
-        self._timings = Timings(batch_second, stop_grace, self._chaos.notice)
+        self._timings = Timings(batch_second, stop_grace)
         self._agent_secret = chance.token_hex(32)
         self._jobs: dict[str, LocalJob] = {}
 
@@ -125,6 +125,7 @@ class LocalRunner:
         if problems:
             raise InvalidSpec(problems)
         plan, notes = fit_to_machine(plan, self._mounts, isolated=self._isolate)
+        allow_files(len(plan.nodes))
         dependencies = self._dependencies(plan)
         secrets = self._secret_values(plan)
         if self._isolate:

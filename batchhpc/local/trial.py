@@ -174,6 +174,7 @@ class Trial:
             self.main,
             self._launch,
             faults=self._faults(),
+            chaos=setting.chaos,
             time_limit=setting.plan.time_limit,
             timings=setting.timings,
             chance=setting.chance,
@@ -199,7 +200,7 @@ class Trial:
         elif self._stop_reason is not None:  # it came after the main node's end
             self.fail(self._stop_reason)
         else:
-            reclaimed = any(node.host_gone for node in self.nodes)
+            reclaimed = any(node.host_gone or node.host_going for node in self.nodes)
             self._new_nodes()
             self._schedule(setting.chaos.replacement if reclaimed else 0.0)
 

@@ -29,7 +29,7 @@ from tests.e2e.local_jobs import (
 )
 
 HOST_GONE = r"Host EC2 \(instance i-[0-9a-f]{17}\) terminated\."
-RETRY_RECLAIMED = {
+RETRY_RECLAIMED: dict[str, Any] = {
     "attempts": 5,
     "evaluateOnExit": [{"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}],
 }
@@ -181,6 +181,21 @@ def test_a_reclaimed_child_comes_back_and_the_others_stay(tmp_path: Path, isolat
     assert [attempt.exit_code for attempt in child.attempts] == [None, 0]
     assert re.fullmatch(HOST_GONE, child.attempts[0].status_reason)
     assert (child.started_at or 0.0) - child.attempts[0].stopped_at >= 1.0
+
+
+def test_an_instance_may_shut_down_in_order(tmp_path: Path) -> None:
+    """A container gets SIGTERM when its instance shuts down (R70): what it then ends with is told, or the host is gone under it."""
+    rules = [{"onExitCode": "75", "action": "RETRY"}, *RETRY_RECLAIMED["evaluateOnExit"]]
+    again = f"[ $AWS_BATCH_JOB_ATTEMPT = 2 ] && exit 0; [ {CHILD} = 0 ] && trap 'exit 75' TERM || trap 'echo term' TERM; {FOREVER}"
+    strikes = faults("reclaim:0@0.8s", "reclaim:1@0.8s")
+    with local_runner(tmp_path / "state", faults=strikes, chaos=Chaos(shutdown=0.5, replacement=0.2)) as runner:
+        job = runner.submit(array(again, size=2, retryStrategy={"attempts": 2, "evaluateOnExit": rules}))
+        assert runner.wait(job.id).state is SUCCEEDED
+        orderly, stubborn = (runner.status(f"{job.id}:{child}") for child in (0, 1))
+        assert texts(runner, job.id) == ["1/1: term"]
+    assert [attempt.exit_code for attempt in orderly.attempts] == [75, 0]
+    assert re.fullmatch(HOST_GONE, stubborn.attempts[0].status_reason)
+    assert all((child.started_at or 0.0) - child.attempts[0].stopped_at >= 0.2 for child in (orderly, stubborn))
 
 
 def test_faults_name_the_childs_own_attempt(tmp_path: Path) -> None:

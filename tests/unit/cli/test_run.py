@@ -77,9 +77,11 @@ def test_refused_before_anything_runs(cli: Cli, job: Path, tmp_path: Path, words
 
 
 def test_reclaims() -> None:
-    """--chaos, --notice and --replacement say how nodes are reclaimed; without them none is, but by name and at once."""
-    args = arguments.parse(["run", "j", "--chaos", "3/m", "--seed", "7", "--notice", "1.5s", "--replacement", "2m"])
-    assert run._chaos(args) == Chaos(rate=0.05, seed=7, notice=1.5, replacement=120.0)
+    """--chaos, --notice, --shutdown and --replacement say how nodes are reclaimed; without them it is by name, and at once."""
+    args = arguments.parse(
+        ["run", "j", "--chaos", "3/m", "--seed", "7", "--notice", "1.5s", "--shutdown", "0s", "--replacement", "2m"]
+    )
+    assert run._chaos(args) == Chaos(rate=0.05, seed=7, notice=1.5, shutdown=0.0, replacement=120.0)
     assert run._chaos(arguments.parse(["run", "j"])) == Chaos()
 
 

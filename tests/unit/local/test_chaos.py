@@ -58,6 +58,6 @@ def test_without_a_rate_nothing_is_drawn() -> None:
 
 def test_numbers_that_make_no_sense_are_problems() -> None:
     """Negative and endless numbers are problems, all of them at once."""
-    problems = Chaos(rate=-1.0, notice=float("inf"), replacement=float("nan")).problems()
-    assert [problem.path for problem in problems] == ["chaos.rate", "chaos.notice", "chaos.replacement"]
-    assert not Chaos(rate=1.0, notice=0.0, replacement=2.0).problems()
+    problems = Chaos(rate=-1.0, notice=float("inf"), shutdown=-2.0, replacement=float("nan")).problems()
+    assert [problem.path for problem in problems] == ["chaos.rate", "chaos.notice", "chaos.shutdown", "chaos.replacement"]
+    assert not Chaos(rate=1.0, notice=0.0, shutdown=0.0, replacement=2.0).problems()
