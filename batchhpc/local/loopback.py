@@ -15,9 +15,9 @@ from batchhpc.agent import contract
 from batchhpc.errors import Unavailable
 from batchhpc.local import processes
 from batchhpc.local.definition import NodePlan
+from batchhpc.local.leftovers import remove_segments, remove_topologies
 from batchhpc.local.metadata import MetadataService
 from batchhpc.local.network import Instance, host_name
-from batchhpc.local.shared_memory import remove_leftovers
 
 
 class LoopbackNetwork:
@@ -63,11 +63,12 @@ class LoopbackNetwork:
 
     def release(self, instance: Instance) -> None:
         self._metadata.remove(instance.id)
-        remove_leftovers(self._since)
+        remove_segments(self._since)
 
     def close(self) -> None:
         self._metadata.close()
-        remove_leftovers(self._since)
+        remove_segments(self._since)
+        remove_topologies(self._since)
 
 
 def _free_block(size: int) -> ipaddress.IPv4Address:

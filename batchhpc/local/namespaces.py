@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from batchhpc.agent import contract
 from batchhpc.errors import Unavailable
 from batchhpc.local import metadata
 from batchhpc.local.definition import NodePlan
+from batchhpc.local.leftovers import remove_topologies
 from batchhpc.local.network import Instance, host_name
 
 NETWORK = ipaddress.IPv4Network("10.77.0.0/16")
@@ -54,6 +56,7 @@ class IsolatedNetwork:
             )
         self._nodes = nodes
         service = [sys.executable, "-I", "-S", str(Path(metadata.__file__)), "0.0.0.0", "80"]  # noqa: S104 - of the switch only
+        self._since = time.time()
         self._switch = subprocess.Popen(
             [_program("unshare"), "--net", "--", *service],
             stdin=subprocess.PIPE,
@@ -137,6 +140,7 @@ class IsolatedNetwork:
             self._switch.kill()
             self._switch.wait()
         self._switch.stdout.close()
+        remove_topologies(self._since)
 
     def _tell(self, change: str) -> None:
         """Passes a change on to the metadata service."""

@@ -1,7 +1,8 @@
-"""Shared memory that killed ranks leave behind.
+"""Files that killed ranks and killed daemons of MPI leave behind.
 
-A container has its own ``/dev/shm``, which goes with it; loopback nodes share this machine's, and an MPI rank that is killed
-cannot remove its segments: 2 MB each with MPICH.
+A container has its own ``/dev/shm`` and ``/tmp``, which go with it. Loopback nodes share this machine's ``/dev/shm``, and an MPI
+rank that is killed cannot remove its segments: 2 MB each with MPICH. All nodes share ``/tmp``, where each daemon of MPICH writes
+down the machine's topology for its ranks.
 """
 
 from __future__ import annotations
@@ -13,9 +14,21 @@ from pathlib import Path
 DIRECTORY = Path("/dev/shm")  # noqa: S108 - it is what this is about
 PREFIXES = ("mpich_shm_", "vader_segment.", "sm_segment.", "Intel_MPI_")
 """How MPICH, Open MPI 4 and 5 and Intel MPI name their segments."""
+TOPOLOGIES = Path("/tmp"), "hydra_hwloc_xmlfile_*"  # noqa: S108 - where MPICH's daemons write, whatever TMPDIR says
 
 
-def remove_leftovers(since: float) -> None:
+def remove_topologies(since: float) -> None:
+    """Removes this user's topology files of MPICH that came after a moment (Unix seconds).
+
+    Ranks read theirs as they start; if one of another job is taken from under it, it looks at the machine itself.
+    """
+    directory, pattern = TOPOLOGIES
+    for path in directory.glob(pattern):
+        if _ours(path, since):
+            path.unlink(missing_ok=True)
+
+
+def remove_segments(since: float) -> None:
     """Removes this user's MPI segments that came after a moment (Unix seconds) and that no process uses."""
     left = [path for path in DIRECTORY.glob("*") if path.name.startswith(PREFIXES) and _ours(path, since)]
     if not left:
