@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import socket
 import sys
 import tempfile
 import time
@@ -30,7 +32,7 @@ PROGRAM = Path(__file__).with_name("chaos_program.py")
 SPOT = Environment(capacity="spot", stop_grace="1s")
 WAIT, PATIENCE = 6.0, 120.0  # seconds that a gang waits for its nodes, and that a run may take in all
 STEPS, PAUSE = 60, 0.03
-LEFTOVERS = ("bhpc-", "hydra", "mpich", "ompi", "openmpi", "prte", "pmix", "vader", "sm_segment", "Intel_MPI")
+LEFTOVERS = (f"bhpc-{os.getpid()}-", "hydra", "mpich", "ompi", "openmpi", "prte", "pmix", "vader", "sm_segment", "Intel_MPI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Ended:
     generations: int
     reclaims: int
     reasons: list[str]
+    addresses: set[str]
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -120,7 +123,7 @@ def one(seed: int) -> Ended:
             ended.wrong.append(f"processes left: {left}")
     if left_files := sorted(_files() - before):
         ended.wrong.append(f"files left: {left_files}")
-    if ports := _listening():
+    if ports := _listening(ended.addresses):
         ended.wrong.append(f"ports left: {ports}")
     return ended
 
@@ -130,7 +133,8 @@ def _ended(draw: Draw, status: JobStatus, seconds: float, lines: list[LogLine]) 
     generations = sum(event["event"] == "launching" for event in events)
     reclaims = len({(line.node, line.attempt) for line in lines}) - draw.nodes
     reasons = sorted({event["reason"] for event in events if event["event"] == "finished" and event["code"] != "0"})
-    ended = Ended(draw, status, seconds, generations, reclaims, reasons)
+    addresses = {event["address"] for event in events if event["event"] in ("leader_claimed", "child_joined")}
+    ended = Ended(draw, status, seconds, generations, reclaims, reasons, addresses)
     if status.state is JobState.FAILED:
         codes = {node.exit_code for node in status.nodes}
         gone = [node for node in status.nodes if node.status_reason.startswith("Host EC2")]
@@ -149,10 +153,11 @@ def _files() -> set[str]:
     return {str(path) for place in places for path in place.iterdir() if path.name.startswith(LEFTOVERS)}
 
 
-def _listening() -> list[str]:
-    """Loopback addresses on which an agent still listens."""
+def _listening(addresses: set[str]) -> list[str]:
+    """Which of these still have an agent that listens."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{contract.PORT:04X}")]
+    listening = {row[1] for row in rows if row[3] == "0A"}
+    return [each for each in addresses if f"{socket.inet_aton(each)[::-1].hex().upper()}:{contract.PORT:04X}" in listening]
 
 
 def main() -> int:
