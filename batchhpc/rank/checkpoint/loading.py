@@ -165,14 +165,20 @@ def read(store: Store, manifest: Manifest, wishes: list[_Wish]) -> None:
 
     def fetch(item: tuple[tuple[int, int], list[_Wish]]) -> str:
         (at, number), wanted = item
-        begin = number * CHUNK
+        part, begin = manifest.parts[at], number * CHUNK
+        end = min(begin + CHUNK, part.size)
+        only = wanted[0]
+        if len(wanted) == 1 and only.start <= begin and end <= only.stop:  # straight to where it belongs
+            chunk, wanted = only.into[begin - only.start : end - only.start], []
+        else:
+            chunk = np.empty(end - begin, np.uint8)
         try:
-            data = np.frombuffer(_verified(store, manifest.parts[at], number), np.uint8)
+            _read_chunk(store, part, number, chunk)
         except (CheckpointDamaged, Missing) as error:
             return str(error)
         for wish in wanted:
-            first, last = max(wish.start, begin), min(wish.stop, begin + CHUNK)
-            wish.into[first - wish.start : last - wish.start] = data[first - begin : last - begin]
+            first, last = max(wish.start, begin), min(wish.stop, end)
+            wish.into[first - wish.start : last - wish.start] = chunk[first - begin : last - begin]
         return ""
 
     with ThreadPoolExecutor(store.streams, "checkpoint-reading") as pool:
@@ -181,15 +187,14 @@ def read(store: Store, manifest: Manifest, wishes: list[_Wish]) -> None:
         raise CheckpointDamaged("; ".join(damages[:3]) + (f"; and {len(damages) - 3} more chunks" if len(damages) > 3 else ""))
 
 
-def _verified(store: Store, part: Part, number: int) -> bytes:
-    begin, end = number * CHUNK, min((number + 1) * CHUNK, part.size)
-    data = store.read(part.key, begin, end)
-    where = f"{store.name}/{part.key}: bytes {begin:,} to {end:,}"
-    if len(data) != end - begin:
-        raise CheckpointDamaged(f"{where}: expected {end - begin:,} bytes, found {len(data):,}")
-    if (found := zlib.crc32(data)) != part.checksums[number]:
+def _read_chunk(store: Store, part: Part, number: int, into: npt.NDArray[np.uint8]) -> None:
+    begin = number * CHUNK
+    came = store.read_into(part.key, begin, into.data)
+    where = f"{store.name}/{part.key}: bytes {begin:,} to {begin + len(into):,}"
+    if came != len(into):
+        raise CheckpointDamaged(f"{where}: expected {len(into):,} bytes, found {came:,}")
+    if (found := zlib.crc32(into.data)) != part.checksums[number]:
         raise CheckpointDamaged(f"{where}: expected CRC-32 {part.checksums[number]:08x}, found {found:08x}")
-    return data
 
 
 def spread_shared(comm: Communicator, arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -103,24 +103,37 @@ class S3Store:
             return self.read(key) == data
         return True
 
-    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes:
-        wanted: Any = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
-
+    def read(self, key: str) -> bytes:
         def get() -> bytes:
-            until, data = time.monotonic() + self._deadline, list[bytes]()
-            with closing(self._client.get_object(**self._at(key), **wanted)["Body"]) as body:
-                for piece in body.iter_chunks(1 << 20):
-                    data.append(piece)
-                    if time.monotonic() > until:
-                        raise StoreFailed(
-                            f"cannot read {self.name}/{key}: {sum(map(len, data)):,} bytes came in {self._deadline:g} s"
-                        )
-            return b"".join(data)
+            data = bytearray()
+            for piece in self._stream(key, {}):
+                data += piece
+            return bytes(data)
+
+        return self._call("read", key, get)
+
+    def read_into(self, key: str, start: int, into: memoryview) -> int:
+        def get() -> int:
+            end = 0
+            for piece in self._stream(key, {"Range": f"bytes={start}-{start + len(into) - 1}"}):
+                into[end : end + len(piece)] = piece
+                end += len(piece)
+            return end
 
         try:
-            return b"" if stop is not None and stop <= start else self._call("read", key, get)
+            return self._call("read", key, get)
         except _BeyondEnd:
-            return b""
+            return 0
+
+    def _stream(self, key: str, wanted: Any) -> Iterator[bytes]:
+        """The answer's body in pieces: one that trickles must end, too, and each piece alone comes in time."""
+        until, came = time.monotonic() + self._deadline, 0
+        with closing(self._client.get_object(**self._at(key), **wanted)["Body"]) as body:
+            for piece in body.iter_chunks(1 << 20):
+                yield piece
+                came += len(piece)
+                if time.monotonic() > until:
+                    raise StoreFailed(f"cannot read {self.name}/{key}: only {came:,} bytes came in {self._deadline:g} s")
 
     def list(self, prefix: str) -> list[str]:
         found: list[str] = []

@@ -1,4 +1,4 @@
-"""Where checkpoints are kept, in six verbs; what a store must promise for the rest to hold.
+"""Where checkpoints are kept, in seven verbs; what a store must promise for the rest to hold.
 
 Keys are relative, with slashes. Whatever a verb has returned from is durable, and seen by every other node.
 """
@@ -34,8 +34,11 @@ class Store(Protocol):
     def create(self, key: str, data: bytes) -> bool:
         """Few bytes, whole or not at all; False if the key was there before, whoever made it, and nothing has changed."""
 
-    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes:
-        """Bytes from ``start`` to before ``stop``, fewer where they end earlier; `Missing` if there is no such key."""
+    def read(self, key: str) -> bytes:
+        """All bytes, of what `create` made; `Missing` if there is no such key."""
+
+    def read_into(self, key: str, start: int, into: memoryview) -> int:
+        """Fills ``into`` with what `write` wrote, from ``start`` on; how much there was. `Missing` if there is no such key."""
 
     def list(self, prefix: str) -> list[str]:
         """All keys below ``prefix``, which ends in a slash, in order."""

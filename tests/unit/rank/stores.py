@@ -31,11 +31,16 @@ class Memory:
         with self._lock:
             return self.files.setdefault(key, data) is data
 
-    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes:
+    def read(self, key: str) -> bytes:
         try:
-            return self.files[key][start:stop]
+            return self.files[key]
         except KeyError:
             raise Missing(f"{self._name}/{key}: not there") from None
+
+    def read_into(self, key: str, start: int, into: memoryview) -> int:
+        data = self.read(key)[start : start + len(into)]
+        into[: len(data)] = data
+        return len(data)
 
     def list(self, prefix: str) -> list[str]:
         with self._lock:
@@ -63,7 +68,7 @@ class Around:
         how: ``before`` the change, in the middle of it (``half``: of what is not made as a whole), or ``after`` it.
         between: called before each verb, with its name and key.
         changes: how many there were.
-        bytes_read: how many there were.
+        bytes_read: how many of parts.
     """
 
     inner: Store
@@ -91,12 +96,16 @@ class Around:
         self._change("create", key, lambda: made.append(self.inner.create(key, data)))
         return made[0]
 
-    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes:
+    def read(self, key: str) -> bytes:
         self._look("read", key)
-        data = self.inner.read(key, start, stop)
+        return self.inner.read(key)
+
+    def read_into(self, key: str, start: int, into: memoryview) -> int:
+        self._look("read", key)
+        came = self.inner.read_into(key, start, into)
         with self.lock:
-            self.bytes_read += len(data)
-        return data
+            self.bytes_read += came
+        return came
 
     def list(self, prefix: str) -> list[str]:
         self._look("list", prefix)
