@@ -84,7 +84,7 @@ EVENTS: Final = {
     "recorded": "The end of a gang is written down, before it is announced: state, exit code.",
     "launching": "All nodes that are waited for are here: launcher, ranks, hosts, generation (of a gang); mpirun starts.",
     "ranks_running": "Every rank's program runs.",
-    "progress": "A rank tells how far it is: done, total, unit.",
+    "progress": "A rank tells how far it is: done, total, unit, rate.",
     "checkpoint": "A checkpoint is whole: step, bytes, seconds it took to write.",
     "rank_exited": "A rank ended with a code other than 0, or by a signal.",
     "node_lost": "A node fell silent or its link broke; which, how, after how long.",

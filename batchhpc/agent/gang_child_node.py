@@ -49,7 +49,7 @@ class GangChildNode(ChildNode):
         self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
         self._stop = Stop(settings.gang.time_limit)
         self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
-        self._welcomed: asyncio.Future[int] | None = None
+        self._welcomed: asyncio.Future[None] | None = None
         self._answers |= {
             "welcome": self._welcome,
             "kill": lambda message: self._feed(KillTold(message["why"], message["generation"])),
@@ -100,7 +100,7 @@ class GangChildNode(ChildNode):
         try:
             async with asyncio.timeout(_CONNECT_TIME):
                 link = self._link = await self._connect(address, about, self._link_lost)
-                generation = await self._welcomed
+                await self._welcomed
         except TimeoutError:
             self._unlink(link)
             self._feed(Disconnected(f"did not let this node in within {_CONNECT_TIME:g} s"))
@@ -108,15 +108,18 @@ class GangChildNode(ChildNode):
             self.end(Outcome(contract.EXIT_MISCONFIGURED, f"{error} (the leader at {address})"))
         except (OSError, SessionError) as error:
             self._feed(Disconnected(str(error)))
-        else:
-            if link is self._link:
-                self._heartbeat.links.add(link)
-                self._feed(Connected(generation))
-                self.begin_generation(generation)
+
+    def _told(self, link: Link, message: Message) -> None:
+        if link is self._link:  # an older link has nothing to say any more
+            super()._told(link, message)
 
     def _welcome(self, message: Message) -> None:
-        if self._welcomed and not self._welcomed.done():
-            self._welcomed.set_result(message["generation"])
+        """This node is in, from here on and not a turn of the loop later: what it is to run may stand right behind."""
+        if self._link and self._welcomed and not self._welcomed.done():
+            self._welcomed.set_result(None)
+            self._heartbeat.links.add(self._link)
+            self.begin_generation(message["generation"])
+            self._feed(Connected(message["generation"]))
 
     def _link_lost(self, link: Link, error: Exception | None) -> None:
         if link is not self._link:

@@ -52,6 +52,7 @@ class Node:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._event_log = EventLog(settings.node)
         self._report_due = False
+        self._reclaimed_at: float | None = None  # Unix seconds
         self._attended = False  # whether a rank's wrapper has spoken to us
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
 
@@ -216,13 +217,20 @@ class Node:
             match message:
                 case ["started", pid]:
                     ranks.start(rank, int(pid))
+                    if ranks.started == 1:
+                        self._tell_reclaim()
                 case ["exit", number]:
                     code = int(number)
         ranks.end(rank, code)
 
     async def _watch_reclaim(self) -> None:
-        deadline = await reclaim.wait_for_notice(self.settings.metadata_endpoint)
-        self.stop_requested("spot-reclaim", max(0.0, deadline - time.time()), final=False)
+        self._reclaimed_at = await reclaim.wait_for_notice(self.settings.metadata_endpoint)
+        self._tell_reclaim()
+
+    def _tell_reclaim(self) -> None:
+        """Tells of the reclaim that this instance awaits, if it does; ranks that start later must hear of it, too."""
+        if self._reclaimed_at is not None:
+            self.stop_requested("spot-reclaim", max(0.0, self._reclaimed_at - time.time()), final=False)
 
     def _schedule_report(self) -> None:
         """Many ranks change at once; one report speaks for them all."""

@@ -117,8 +117,8 @@ def _job_and_environment(verb: argparse.ArgumentParser) -> None:
 
 
 def _capacity(verb: argparse.ArgumentParser) -> None:
-    text = "compile the job as for that environment with this capacity: on spot several nodes become a gang"
-    verb.add_argument("--capacity", choices=("on-demand", "spot"), help=text)
+    text = "on-demand or spot, whatever the environment has; on spot several nodes are a gang"
+    verb.add_argument("--capacity", choices=("on-demand", "spot"), metavar="CAPACITY", help=text)
 
 
 def _spec(verb: argparse.ArgumentParser, where: str = "environment spec to compile it for") -> None:
@@ -160,35 +160,22 @@ def _run(verb: argparse.ArgumentParser) -> None:
         "--mount", action="append", default=[], metavar="SOURCE=DIR", help="directory that stands for a host path or EFS id"
     )
     here.add_argument("--secret", action="append", default=[], metavar="NAME", help="take a secret's value from the variable NAME")
-    text = "where gangs keep their record: a directory or s3://...; the job's own directory if left out"
-    here.add_argument("--records", metavar="PLACE", help=text)
+    here.add_argument("--records", metavar="PLACE", help="directory or s3://... of gangs' records; default: the job's own")
     here.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is left to chance; default: 0")
     here.add_argument("--directory", default=".batchhpc", metavar="DIR", help="where logs are kept; default: .batchhpc")
     here.add_argument("--quiet", action="store_true", help="do not show the agent's own lines")
 
 
 def _faults(verb: argparse.ArgumentParser) -> None:
-    lose = verb.add_argument_group("what nodes suffer")
-    lose.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="FAULT",
-        help="inject a fault: kill, notice, late, partition or delay:NODE@TIME, or never:NODE, as in kill:2@10s, or in the "
-        "second attempt kill:2@10s/2; may be repeated",
-    )
-    lose.add_argument(
-        "--reclaim",
-        action="append",
-        default=[],
-        metavar="NODE@TIME",
-        help="take a node's instance away, 2@10s: 10 s after it began to run, 2@10s/2: in its second attempt; may be repeated",
-    )
-    lose.add_argument("--chaos", metavar="RATE", help="reclaim nodes at random, so many over all nodes: 0.1/s, 2/m; see --seed")
-    lose.add_argument("--notice", metavar="TIME", help="how long before it goes a reclaimed node is told; default: not at all")
-    text = "how long before it goes a reclaimed instance shuts down, with SIGTERM for its container; default: it is just gone"
-    lose.add_argument("--shutdown", metavar="TIME", help=text)
-    lose.add_argument("--replacement", metavar="TIME", help="time until there is another instance; default: 0s")
+    lose = verb.add_argument_group("what nodes suffer; a TIME counts from when the node runs, /2 names its second attempt")
+    kinds = "kill, notice, late, partition or delay:NODE@TIME[/2], or never:NODE; repeatable"
+    lose.add_argument("--fault", action="append", default=[], metavar="FAULT", help=kinds)
+    text = "take the node's instance away, as in 2@10s; repeatable"
+    lose.add_argument("--reclaim", action="append", default=[], metavar="NODE@TIME[/2]", help=text)
+    lose.add_argument("--chaos", metavar="RATE", help="reclaim nodes at random, so often in all: 0.1/s, 2/m")
+    lose.add_argument("--notice", metavar="TIME", help="tell a node that long before its reclaim; default: never")
+    lose.add_argument("--shutdown", metavar="TIME", help="send SIGTERM that long before a reclaim; default: never")
+    lose.add_argument("--replacement", metavar="TIME", help="from a reclaim to another instance; default: 0s")
 
 
 def _environment(verb: argparse.ArgumentParser) -> None:

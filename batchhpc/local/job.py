@@ -161,8 +161,8 @@ class LocalJob:
         poll = select.poll()
         poll.register(self._orders, select.POLLIN)
         while True:
+            self._take_orders()  # before the states: an end that comes after this wakes again
             states = [dependency.status.state for dependency in self._dependencies]
-            self._take_orders()
             if self._orders.stop_reason is not None:
                 return self._orders.stop_reason
             if JobState.FAILED in states:

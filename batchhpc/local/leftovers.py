@@ -33,9 +33,9 @@ def remove_segments(since: float) -> None:
     left = [path for path in DIRECTORY.glob("*") if path.name.startswith(PREFIXES) and _ours(path, since)]
     if not left:
         return
-    used = _used()
+    in_use = used()
     for path in left:
-        if str(path) not in used:
+        if str(path) not in in_use:
             path.unlink(missing_ok=True)
 
 
@@ -47,19 +47,19 @@ def _ours(path: Path, since: float) -> bool:
     return status.st_uid == os.getuid() and status.st_ctime >= since
 
 
-def _used() -> set[str]:
+def used() -> set[str]:
     """Segments that a process has open or mapped.
 
     In this order: who has just opened one maps it before it closes it.
     """
-    used: set[str] = set()
+    found: set[str] = set()
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):  # ended meanwhile, or another user's
-                used.update(_link(file) for file in (process / "fd").iterdir())
+                found.update(_link(file) for file in (process / "fd").iterdir())
                 maps = (process / "maps").read_text(errors="replace")
-                used.update(line.split(None, 5)[5] for line in maps.splitlines() if f" {DIRECTORY}/" in line)
-    return used
+                found.update(line.split(None, 5)[5] for line in maps.splitlines() if f" {DIRECTORY}/" in line)
+    return found
 
 
 def _link(file: Path) -> str:

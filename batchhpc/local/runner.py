@@ -40,6 +40,9 @@ class LocalRunner:
     images, change the user, set ulimits, mount tmpfs, give or take privileges, or write to CloudWatch; and ``/dev/shm`` of
     nodes on loopback addresses is this machine's, whatever size the job asks for.
 
+    The children of an array are nodes, too. A node that is tried again is on another instance: address, instance id, host name
+    and temporary directory are new, and its metadata service knows nothing of an older notice.
+
     As a context manager it ends every job when it is left. A runner whose process dies takes its nodes with it.
 
     Args:
@@ -49,7 +52,7 @@ class LocalRunner:
         isolate: whether each node gets network, UTS, PID, IPC and mount namespaces of its own.
         secrets: values of secrets by ARN. The agent's own secret needs none: each runner makes one.
         mounts: directories that stand here for the definition's host paths, or for EFS file systems by their id.
-        records: what stands for the address of gangs' records: a directory, or another address, ``s3://...``;
+        records: what stands for the definition's address of gangs' records: a directory, or another address, ``s3://...``;
             ``jobs/ID/records`` if left out.
         seed: decides the order in which child nodes, and children of arrays, start.
         batch_second: how long a second of Batch's own times is here: time limit, stop grace, Spot notice.
@@ -248,12 +251,12 @@ class LocalRunner:
         return partial(IsolatedNetwork if self._isolate else LoopbackNetwork, len(plan.nodes), plan.attempts)
 
     def _records_place(self, plan: JobPlan, directory: Path) -> str:
-        """Where the job's gang keeps its record; makes the directory if it is one of the runner's own."""
-        if self._records is not None:
-            return str(self._records)
-        place = directory / "records"
+        """Where the job's gang keeps its record; a directory is made, if the job has any use for it."""
+        if isinstance(self._records, str) and "://" in self._records:
+            return self._records
+        place = directory / "records" if self._records is None else Path(self._records).absolute()
         if any(contract.RECORDS in node.environment for node in plan.nodes):
-            place.mkdir()
+            place.mkdir(parents=True, exist_ok=True)
         return str(place)
 
     def _dependencies(self, plan: JobPlan) -> list[LocalJob]:

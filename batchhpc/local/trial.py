@@ -65,7 +65,7 @@ class Trial:
     Attributes:
         nodes: of the newest attempt.
         attempts: those that have ended.
-        state: of Batch's; SUBMITTED until the first attempt.
+        state: RUNNABLE until the first attempt, and between two.
         status_reason: why it ended.
         waits: whether it begins only when nothing else of the job goes on any more.
     """
@@ -78,7 +78,7 @@ class Trial:
         self._stop_reason: str | None = None
         self.nodes: list[Node] = []
         self.attempts: list[Attempt] = []
-        self.state, self.status_reason = JobState.SUBMITTED, ""
+        self.state, self.status_reason = JobState.RUNNABLE, ""
         self.waits = False
         self._new_nodes()
 

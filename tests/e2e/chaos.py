@@ -24,6 +24,7 @@ from batchhpc.agent import contract
 from batchhpc.agent.contract import parse_event_line
 from batchhpc.jobs import JobStatus, LogLine
 from batchhpc.local import Chaos
+from batchhpc.local.leftovers import DIRECTORY, PREFIXES, TOPOLOGIES, used
 from batchhpc.spec import Environment
 from tests.e2e.chaos_program import undisturbed
 from tests.e2e.local_jobs import processes_of
@@ -32,7 +33,6 @@ PROGRAM = Path(__file__).with_name("chaos_program.py")
 SPOT = Environment(capacity="spot", stop_grace="1s")
 WAIT, PATIENCE = 6.0, 120.0  # seconds that a gang waits for its nodes, and that a run may take in all
 STEPS, PAUSE = 60, 0.03
-LEFTOVERS = (f"bhpc-{os.getpid()}-", "hydra", "mpich", "ompi", "openmpi", "prte", "pmix", "vader", "sm_segment", "Intel_MPI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +148,17 @@ def _ended(draw: Draw, status: JobStatus, seconds: float, lines: list[LogLine]) 
 
 
 def _files() -> set[str]:
-    """What agents and MPIs might leave where all of the machine can see it."""
-    places = [Path("/tmp"), Path("/dev/shm")]
-    return {str(path) for place in places for path in place.iterdir() if path.name.startswith(LEFTOVERS)}
+    """What agents and MPIs might leave where all of the machine can see it; what other jobs of this machine use is theirs."""
+    segments = {str(path) for prefix in PREFIXES for path in DIRECTORY.glob(f"{prefix}*")} - used()
+    directory, pattern = TOPOLOGIES
+    topologies = set() if _daemons() else {str(path) for path in directory.glob(pattern)}
+    return segments | topologies | {str(path) for path in directory.glob(f"bhpc-{os.getpid()}-*")}
+
+
+def _daemons() -> bool:
+    """Whether a daemon of MPICH runs, of whatever job."""
+    names = (path / "comm" for path in Path("/proc").glob("[0-9]*"))
+    return any("hydra_pmi_proxy"[:15] in name.read_text() for name in names if name.exists())
 
 
 def _listening(addresses: set[str]) -> list[str]:

@@ -207,6 +207,29 @@ def test_a_spot_notice_reaches_the_ranks_of_all_nodes(tmp_path: Path) -> None:
     assert len(run.events("notice_passed")) == 3
 
 
+def test_a_notice_does_not_outlive_the_node_it_was_about(tmp_path: Path) -> None:
+    """The ranks of the next generation are not told of an instance that has gone before its time."""
+    script = 'import os, pathlib, time; p = pathlib.Path(os.environ["BATCHHPC_NOTICE_FILE"])\n'
+    script += (
+        'if os.environ["BATCHHPC_GENERATION"] == "1": time.sleep(60)\ntime.sleep(1); print("told" if p.exists() else "not told")'
+    )
+    job = spec(launcher="none").replace(command=["python3", "-c", script])
+    run = Run(tmp_path, job, "notice:2@1s", "kill:2@4s", batch_second=0.5)
+    run.assert_succeeded()
+    assert run.events("notice_passed")
+    assert re.findall(r"^(?:not )?told$", run.text, re.MULTILINE) == ["not told"] * 3
+
+
+def test_ranks_that_start_on_a_node_that_will_go_hear_of_it(tmp_path: Path) -> None:
+    """Another node is lost meanwhile: the new ranks are told of the reclaim that is still to come."""
+    script = 'import os, pathlib, time; p = pathlib.Path(os.environ["BATCHHPC_NOTICE_FILE"])\n'
+    script += 'while os.environ["BATCHHPC_GENERATION"] == "1" or not p.exists(): time.sleep(0.1)\nprint("told")'
+    job = spec(launcher="none").replace(command=["python3", "-c", script])
+    run = Run(tmp_path, job, "notice:2@1s", "kill:1@5s", batch_second=0.5)
+    run.assert_succeeded()
+    assert run.text.count("told") >= 3
+
+
 def test_a_record_in_s3_is_kept_through_faults(tmp_path: Path, emulator: Emulator) -> None:
     """Errors, lost answers and lost races of the bucket delay a gang, and change nothing else."""
     import boto3

@@ -12,7 +12,7 @@ import pytest
 from batchhpc.cli.main import main
 from batchhpc.errors import Unavailable
 from batchhpc.jobs import JobState
-from batchhpc.local import Chaos, Fault
+from batchhpc.local import Chaos, Fault, LocalRunner
 from batchhpc.local.namespaces import IsolatedNetwork, check_isolation
 from tests.e2e.local_jobs import (
     CHILD,
@@ -147,18 +147,28 @@ def records(value: str) -> dict[str, Any]:
     return {"environment": [{"name": "BATCHHPC_RECORDS", "value": value}]}
 
 
-@pytest.mark.parametrize("place", [None, "s3://bucket/elsewhere"])
-def test_a_directory_of_the_job_stands_for_the_records_of_gangs(tmp_path: Path, place: str | None) -> None:
-    """A definition's address of records becomes a directory of the job, which exists, or the place that the runner names."""
+def test_a_directory_of_the_job_stands_for_the_records_of_gangs(runner: LocalRunner, tmp_path: Path) -> None:
+    """A definition's address of records becomes a directory of the job, which exists; a job without one is told nothing."""
+    job = runner.submit(array("echo $BATCHHPC_RECORDS", container=records("s3://bucket/gangs")))
+    other = runner.submit(array("echo ${BATCHHPC_RECORDS-none}"))
+    runner.wait_all([job.id, other.id])
+    own = tmp_path / "state" / "jobs" / job.id / "records"
+    assert {line.text for line in runner.logs(job.id)} == {str(own)}
+    assert own.is_dir()
+    assert {line.text for line in runner.logs(other.id)} == {"none"}
+    assert not (tmp_path / "state" / "jobs" / other.id / "records").exists()
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/elsewhere", "here/records"])
+def test_records_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """A runner may name another address for records, or another directory, which is made if it is not there."""
+    monkeypatch.chdir(tmp_path)
     with local_runner(tmp_path / "state", records=place) as runner:
         job = runner.submit(array("echo $BATCHHPC_RECORDS", container=records("s3://bucket/gangs")))
         runner.wait(job.id)
-        own = tmp_path / "state" / "jobs" / job.id / "records"
-        assert {line.text for line in runner.logs(job.id)} == {place or str(own)}
-        assert own.is_dir() is (place is None)
-        other = runner.submit(array("echo ${BATCHHPC_RECORDS-none}"))
-        runner.wait(other.id)
-        assert {line.text for line in runner.logs(other.id)} == {"none"}
+        told = {line.text for line in runner.logs(job.id)}
+    assert told == {place if "://" in place else str(tmp_path / place)}
+    assert (tmp_path / place).is_dir() is ("://" not in place)
 
 
 # --- Faults and reclaims --------------------------------------------------------------------------------------------------
