@@ -84,12 +84,14 @@ class StopRequested:
 
     Attributes:
         final: whether the job must be over when the time is; a Spot notice leaves that to the reclaim itself.
+        leaving: whether the node will end when the time is over, in a gang, which goes on without it.
     """
 
     node: int
     reason: str
     seconds: float
     final: bool
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,15 @@ _LEADING = (Phase.ASSEMBLING, Phase.RUNNING, Phase.COLLECTING, Phase.STOPPING, P
 _ENDINGS = (Phase.RECORDING, Phase.ASSEMBLING, Phase.ENDED)  # written down; started again; left to AWS Batch
 
 
+def gone(reason: str) -> Outcome:
+    """How a node ends that got SIGTERM, and is not at its time limit.
+
+    If its host goes, AWS Batch must replace it, and it may see the exit code before it sees the host go. If AWS Batch itself
+    ended the job, no exit code makes it try again (R38).
+    """
+    return Outcome(contract.EXIT_INFRASTRUCTURE, f"told to stop ({reason}), before the time limit: its host may be going")
+
+
 def _inherited() -> Table:
     """The main node's table; but what ends a job there is written down here first, or starts the ranks anew."""
     return {
@@ -102,7 +111,7 @@ class GangLeader(Leader):
         self._ready: set[int] = set()  # nodes on which nothing of older generations runs
         self._written = 0  # newest generation that the record is known to have
         self._enough = nodes
-        self._told: set[int] = set()  # nodes that were told to stop
+        self._leaving: set[int] = set()  # nodes that got SIGTERM
         self._time_is_up = False
         self._restarts = 0
 
@@ -165,7 +174,7 @@ class GangLeader(Leader):
     def _drop(self, node: int) -> None:
         self.members.pop(node, None)
         self._ready.discard(node)
-        self._told.discard(node)
+        self._leaving.discard(node)
 
     def _ranks_gone(self, event: RanksGone) -> list[Action]:
         if event.node in self.members:
@@ -188,7 +197,7 @@ class GangLeader(Leader):
 
     def _launch(self) -> list[Action]:
         self.running = tuple(sorted(self.members))
-        self._told = set()
+        self._leaving = set()
         launch = super()._launch()
         assert all(isinstance(action, Launch) for action in launch)
         return [Write(self._record(GangState.RUNNING)), *launch]
@@ -256,12 +265,13 @@ class GangLeader(Leader):
     def _notify(self, event: StopRequested) -> list[Action]:
         """Only the job's time limit ends the job: a node that is told to stop may just lose its host.
 
-        If all are told, nobody is left to wait for: ranks that do not listen are ended early. How the job ended is for AWS
+        If all nodes leave, nobody is left to wait for: ranks that do not listen are ended early. How the job ended is for AWS
         Batch to say then, and nothing is recorded: reclaimed nodes will be replaced, even if that were all of them at once.
         """
         self._time_is_up = self._time_is_up or event.final
-        self._told.add(event.node)
-        if self._told >= set(self.running):
+        if event.leaving:
+            self._leaving.add(event.node)
+        if self._leaving >= set(self.running):
             event = replace(event, final=True)
         return super()._notify(event)
 
@@ -272,10 +282,10 @@ class GangLeader(Leader):
         return self._stopped_outcome() if self._stop_reason else super()._judge()
 
     def _stopped_outcome(self) -> Outcome:
-        return Outcome(contract.EXIT_STOPPED, f"stopped: {self._stop_reason}")
+        return Outcome(contract.EXIT_STOPPED, f"stopped: {self._stop_reason}") if self._time_is_up else gone(self._stop_reason)
 
     def _end(self, outcome: Outcome) -> list[Action]:
-        if outcome.code == contract.EXIT_STOPPED and self._stop_reason and not self._time_is_up:
+        if self._stop_reason and not self._time_is_up:
             return self._leave(outcome, quiet=True)
         if outcome.code == contract.EXIT_INFRASTRUCTURE:
             if self._restarts < MOST_RESTARTS:

@@ -27,6 +27,7 @@ from batchhpc.agent.events import (
     TimerFired,
 )  # fmt: skip
 from batchhpc.agent.follower import Follower, Stage
+from batchhpc.agent.gang import gone
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.record_keeper import RecordKeeper
 from batchhpc.agent.record_store import open_store
@@ -47,7 +48,7 @@ class GangChildNode(ChildNode):
         records, job = settings.gang.records, settings.job_id
         self._follower = Follower(settings.node, settings.join_timeout, settings.gang.reform_timeout)
         self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
-        self._stop = Stop(settings.gang.time_limit)
+        self._stop = Stop(settings.node, settings.gang.time_limit)
         self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
         self._welcomed: asyncio.Future[None] | None = None
         self._answers |= {
@@ -153,9 +154,11 @@ class GangChildNode(ChildNode):
         self._feed(RanksGone(self.settings.node, generation))
 
     def stop_requested(self, reason: str, seconds: float, *, final: bool) -> None:
+        request = self._stop.request(reason, seconds, final=final)
         if self._link:
-            told, left, ends = self._stop.told(reason, seconds, final)
-            self._link.send({"type": "stop", "reason": told, "seconds": left, "final": ends})
+            told = {"reason": request.reason, "seconds": seconds, "final": request.final, "leaving": request.leaving}
+            self._link.send({"type": "stop", **told})
         if final:  # whether the host goes or the job ends, this node must
+            outcome = gone(reason) if request.leaving else Outcome(contract.EXIT_STOPPED, f"stopped: {request.reason}")
             stays = seconds if self._follower.stage is Stage.FOLLOWING else 0.0
-            asyncio.get_running_loop().call_later(stays, self.end, Outcome(contract.EXIT_STOPPED, f"stopped: {reason}"))
+            asyncio.get_running_loop().call_later(stays, self.end, outcome)

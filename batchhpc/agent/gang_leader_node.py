@@ -19,11 +19,10 @@ from batchhpc.agent.events import (
     Look,
     Member,
     RanksGone,
-    StopRequested,
     TurnAway,
     Write,
 )  # fmt: skip
-from batchhpc.agent.gang import GangLeader, Waits
+from batchhpc.agent.gang import GangLeader, Waits, gone
 from batchhpc.agent.main_node import MainNode
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.record_keeper import RecordKeeper
@@ -46,7 +45,7 @@ class GangLeaderNode(MainNode):
         assert settings.gang
         records, job = settings.gang.records, settings.job_id
         self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
-        self._stop = Stop(settings.gang.time_limit)
+        self._stop = Stop(settings.node, settings.gang.time_limit)
         self._quiet = False
         self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
 
@@ -97,15 +96,16 @@ class GangLeaderNode(MainNode):
         self._feed(Checkpointed(step, self._leader.generation))
 
     def stop_requested(self, reason: str, seconds: float, *, final: bool) -> None:
-        self._feed(StopRequested(self.settings.node, *self._stop.told(reason, seconds, final)))
-        if final and not self._stop.time_is_up:
+        request = self._stop.request(reason, seconds, final=final)
+        self._feed(request)
+        if request.leaving:
             running = self._leader.phase in (Phase.RUNNING, Phase.COLLECTING, Phase.STOPPING)
             asyncio.get_running_loop().call_later(seconds if running else 0.0, self._go, reason)
 
     def _go(self, reason: str) -> None:
         """Leaves the gang to whoever replaces this node."""
         self._quiet = True
-        self.end(Outcome(contract.EXIT_STOPPED, f"stopped: {reason}"))
+        self.end(gone(reason))
 
     # --- actions out
 

@@ -120,7 +120,8 @@ class MainNode(Node):
         elif message["type"] == "ranks":
             self._count(node, message["started"], message["ended"], message["failed"], message["generation"])
         elif message["type"] == "stop":
-            self._feed(StopRequested(node, message["reason"], message["seconds"], message["final"]))
+            told = message["reason"], message["seconds"], message["final"]
+            self._feed(StopRequested(node, *told, leaving=message.get("leaving", False)))
         elif message["type"] == "ranks_gone":
             self._feed(RanksGone(node, message["generation"]))
         elif message["id"] in self._commands:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import time
 
-_MARGIN = 5.0  # seconds that the container ran before its agent did, and that AWS Batch may be early
+from batchhpc.agent.events import StopRequested
 
-TIME_IS_UP = "time limit"
+_MARGIN = 5.0  # seconds that the container ran before its agent did, and that AWS Batch may be early
 
 
 class Stop:
-    """Knows how long this node has been running.
+    """Knows how long a node has been running.
 
     Args:
+        node: the node.
         time_limit: seconds after which AWS Batch ends an attempt (R40).
     """
 
-    def __init__(self, time_limit: float) -> None:
+    def __init__(self, node: int, time_limit: float) -> None:
+        self._node = node
         self._until = time.monotonic() + time_limit - _MARGIN
 
-    @property
-    def time_is_up(self) -> bool:
-        """Whether a SIGTERM now is the time limit's; else the host may be going, and will be replaced."""
-        return time.monotonic() >= self._until
-
-    def told(self, reason: str, seconds: float, final: bool) -> tuple[str, float, bool]:
-        """Reason, seconds left and whether the job ends, as the leader is to be told: only a time limit ends it."""
-        ends = final and self.time_is_up
-        return TIME_IS_UP if ends else reason, seconds, ends
+    def request(self, reason: str, seconds: float, *, final: bool) -> StopRequested:
+        """What the leader is to be told of a SIGTERM (``final``) or of a Spot notice."""
+        if not final:
+            return StopRequested(self._node, reason, seconds, final=False)
+        if time.monotonic() < self._until:
+            return StopRequested(self._node, reason, seconds, final=False, leaving=True)
+        return StopRequested(self._node, "time limit", seconds, final=True)

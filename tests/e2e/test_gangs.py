@@ -195,7 +195,8 @@ def test_cancelling_a_gang_ends_all_its_nodes(tmp_path: Path) -> None:
         status = submission.wait(60)
     assert status.state is JobState.FAILED
     assert [node.status_reason for node in status.nodes] == ["enough"] * 3
-    assert [node.exit_code for node in status.nodes] == [contract.EXIT_STOPPED] * 3
+    assert [node.exit_code for node in status.nodes] == [contract.EXIT_INFRASTRUCTURE] * 3  # and yet not tried again (R38)
+    assert {node.index for node in status.nodes} == {line.node for line in runner.logs(submission.id) if line.attempt == 1}
     assert processes_of(status.id) == []
 
 

@@ -295,14 +295,24 @@ def test_a_node_that_is_told_to_stop_does_not_end_the_job():
     assert gang.machine.phase is Phase.RUNNING
 
 
-def test_if_all_are_told_to_stop_nothing_is_recorded():
-    """AWS Batch ended the job, or took all instances at once: it says itself what that means."""
+def test_if_all_nodes_leave_nothing_is_recorded():
+    """AWS Batch ended the job, or took all instances at once: it says itself what that means, and may try each again."""
     gang = Gang(2).gather()
-    gang.feed(StopRequested(1, "SIGTERM", 25, final=False))
-    assert Notify("SIGTERM", 25, final=True) in gang.feed(StopRequested(0, "SIGTERM", 25, final=False))
+    gang.feed(StopRequested(1, "SIGTERM", 25, final=False, leaving=True))
+    assert Notify("SIGTERM", 25, final=True) in gang.feed(StopRequested(0, "SIGTERM", 25, final=False, leaving=True))
     gang.finish()
-    assert ended(gang) == End(Outcome(contract.EXIT_STOPPED, "stopped: SIGTERM"), quiet=True)
+    assert ended(gang).quiet
+    assert ended(gang).outcome.code == contract.EXIT_INFRASTRUCTURE
     assert gang.record.state is GangState.RUNNING
+
+
+def test_notices_to_all_nodes_end_nothing():
+    """Every instance may be about to go: the ranks go on until they do, and a job that is done by then is done."""
+    gang = Gang(2).gather()
+    for node in (0, 1):
+        gang.feed(StopRequested(node, "spot-reclaim", 120, final=False))
+    gang.finish()
+    assert gang.record.code == 0
 
 
 def test_the_time_limit_ends_the_job():
