@@ -146,7 +146,7 @@ class GangChildNode(ChildNode):
 
     async def _clear(self, generation: int) -> None:
         async with self._clearing:
-            await self.processes.kill_all()
+            await self.end_processes()
         self._running.clear()
         self.log("ranks_gone", generation=generation)
         if generation == self.generation:

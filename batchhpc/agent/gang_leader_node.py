@@ -16,6 +16,7 @@ from batchhpc.agent.events import (
     Joined,
     KillRanks,
     Launch,
+    LauncherExited,
     Look,
     Member,
     RanksGone,
@@ -131,7 +132,9 @@ class GangLeaderNode(MainNode):
         if self._mpi and not self._mpi.done():
             await asyncio.wait([self._mpi])  # what it starts must not be killed: the next generation needs its answer
         async with self._clearing:
-            await self._kill()
+            await self.end_processes()
+        if self._mpi is None:
+            self._feed(LauncherExited(0, generation))
         self.log("ranks_gone", generation=generation)
         self._feed(RanksGone(self.settings.node, generation))
 

@@ -17,6 +17,7 @@ from typing import Any
 from batchhpc.agent import contract, node_socket, reclaim
 from batchhpc.agent.event_log import EventLog
 from batchhpc.agent.events import Timer
+from batchhpc.agent.leftovers import remove_segments, remove_topologies
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.processes import Processes, send_signal
 from batchhpc.agent.ranks import Ranks
@@ -55,6 +56,7 @@ class Node:
         self._reclaimed_at: float | None = None  # Unix seconds
         self._attended = False  # whether a rank's wrapper has spoken to us
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._since = time.time()
 
     # --- what main and child nodes do differently
 
@@ -134,6 +136,12 @@ class Node:
         if running := self._timers.pop(timer, None):
             running.cancel()
         self._timers[timer] = asyncio.get_running_loop().call_later(seconds, fire)
+
+    async def end_processes(self) -> None:
+        """Ends everything below this agent, to start the ranks anew, and removes what MPI left."""
+        await self.processes.kill_all()
+        remove_segments(self._since)
+        remove_topologies(self._since)
 
     def begin_generation(self, generation: int) -> None:
         """The ranks that start from now on are those of that generation."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from batchhpc.agent import contract
+from batchhpc.agent.leftovers import remove_segments, remove_topologies
 from batchhpc.errors import Unavailable
 from batchhpc.local import processes
 from batchhpc.local.definition import NodePlan
-from batchhpc.local.leftovers import remove_segments, remove_topologies
 from batchhpc.local.metadata import MetadataService
 from batchhpc.local.network import Instance, host_name
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from batchhpc.agent import contract
+from batchhpc.agent.leftovers import remove_topologies
 from batchhpc.errors import Unavailable
 from batchhpc.local import metadata
 from batchhpc.local.definition import NodePlan
-from batchhpc.local.leftovers import remove_topologies
 from batchhpc.local.network import Instance, host_name
 
 NETWORK = ipaddress.IPv4Network("10.77.0.0/16")

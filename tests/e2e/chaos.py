@@ -22,9 +22,9 @@ from pathlib import Path
 from batchhpc import JobSpec, JobState, LocalRunner, compile_job
 from batchhpc.agent import contract
 from batchhpc.agent.contract import parse_event_line
+from batchhpc.agent.leftovers import DIRECTORY, PREFIXES, TOPOLOGIES, used
 from batchhpc.jobs import JobStatus, LogLine
 from batchhpc.local import Chaos
-from batchhpc.local.leftovers import DIRECTORY, PREFIXES, TOPOLOGIES, used
 from batchhpc.spec import Environment
 from tests.e2e.chaos_program import undisturbed
 from tests.e2e.local_jobs import processes_of

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from batchhpc.local.leftovers import DIRECTORY, PREFIXES, TOPOLOGIES, remove_segments, remove_topologies
+from batchhpc.agent.leftovers import DIRECTORY, PREFIXES, TOPOLOGIES, remove_segments, remove_topologies
 
 LIBC = ctypes.CDLL(None)
 LIBC.mmap.restype = ctypes.c_void_p

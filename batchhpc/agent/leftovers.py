@@ -1,8 +1,8 @@
 """Files that killed ranks and killed daemons of MPI leave behind.
 
-A container has its own ``/dev/shm`` and ``/tmp``, which go with it. Loopback nodes share this machine's ``/dev/shm``, and an MPI
-rank that is killed cannot remove its segments: 2 MB each with MPICH. All nodes share ``/tmp``, where each daemon of MPICH writes
-down the machine's topology for its ranks.
+An MPI rank that is killed cannot remove its segments of shared memory, 2 MB each with MPICH; and each daemon of MPICH writes down
+the machine's topology for its ranks. A container's ``/dev/shm`` and ``/tmp`` go with it, but in a gang they must last for all
+generations. Local nodes share this machine's.
 """
 
 from __future__ import annotations
