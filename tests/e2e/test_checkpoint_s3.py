@@ -61,7 +61,7 @@ def test_every_request_may_fail_once(proxy: Proxy, kind: str, monkeypatch: pytes
     """Every single call (conditional writes, pieces, completion, lists, reads, deletes) may fail once, with 503, a lost answer, or
     one that comes too late: the checkpoint is made and loaded all the same, exactly once.
     """
-    monkeypatch.setattr(s3_store, "_ANSWER_WITHIN", 0.5 if kind == "late" else 20.0)
+    monkeypatch.setattr(s3_store, "_ANSWER_WITHIN", 1.0 if kind == "late" else 20.0)
     faults = [
         ("PUT", "journal/", 2),
         ("POST", r"\?uploads", 1),
@@ -74,7 +74,7 @@ def test_every_request_may_fail_once(proxy: Proxy, kind: str, monkeypatch: pytes
         ("POST", r"\?delete", 1),
         ("GET", r"\?.*uploads", 1),
     ]
-    made = [Fault(method, path, kind, times, seconds=1.5) for method, path, times in faults]
+    made = [Fault(method, path, kind, times, seconds=2.0) for method, path, times in faults]
     proxy.faults = made
     with Checkpoint(store(), **IDENTITY, environ={}, keep=1) as checkpoint:
         assert checkpoint.load() is None
@@ -130,10 +130,10 @@ def test_race_for_the_epoch_has_one_winner(proxy: Proxy) -> None:
 @pytest.mark.parametrize(("kind", "said"), [("busy", "SlowDown"), ("late", "Read timeout")])
 def test_bucket_that_stays_away_ends_the_save(proxy: Proxy, kind: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that fail until their deadline end the save with an error that names the object; the one before is still there."""
-    monkeypatch.setattr(s3_store, "_ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(s3_store, "_ANSWER_WITHIN", 1.0)
     saved(store(), 1, 1)
-    checkpoint = Checkpoint(store(1.0), **IDENTITY, environ={})
-    proxy.faults = [Fault("PUT", r"parts/.*\.bin", kind, -1, seconds=0.6)]
+    checkpoint = Checkpoint(store(4.0), **IDENTITY, environ={})
+    proxy.faults = [Fault("PUT", r"parts/.*\.bin", kind, -1, seconds=1.5)]
     save(checkpoint, ALONE, 2)
     with pytest.raises(StoreFailed, match=rf"cannot write s3://{BUCKET}/runs/7/parts/.*\.bin: .*{said}"):
         checkpoint.wait()
@@ -150,7 +150,7 @@ def test_failed_upload_leaves_no_pieces(proxy: Proxy) -> None:
     key = f"runs/7/parts/{dead._journal.epoch:010d}-000009/000000.bin"
     client.create_multipart_upload(Bucket=BUCKET, Key=key)
     client.create_multipart_upload(Bucket=BUCKET, Key="elsewhere/parts/0000000001-000001/000000.bin")
-    checkpoint = Checkpoint(store(2.0), **IDENTITY, environ={})
+    checkpoint = Checkpoint(store(4.0), **IDENTITY, environ={})
     proxy.faults = [Fault("PUT", "partNumber=3", "busy", -1)]
     checkpoint.save(1, {"x": big(1)})
     with pytest.raises(StoreFailed, match="SlowDown"):

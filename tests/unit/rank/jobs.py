@@ -77,3 +77,8 @@ def loaded(store: Store, ranks: int, **options: Any) -> list[Loaded | None]:
             return checkpoint.load(**options)
 
     return run_ranks(ranks, program)
+
+
+def opened(store: Any, comm: ThreadComm | None = None, **options: Any) -> Checkpoint:
+    """A checkpoint of this program, without an agent."""
+    return Checkpoint(store, comm, **{**IDENTITY, "environ": {}, **options})
