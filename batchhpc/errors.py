@@ -8,6 +8,7 @@
     ├── EnvironmentNotFound       66   no environment of that name is deployed
     ├── Refused                   77   data or jobs would be lost, or somebody else is at it; the message says what allows it
     ├── StackFailed               76   CloudFormation could not do it; names the first resource that failed
+    ├── CheckpointError       1    of programs: a checkpoint cannot be saved or loaded (``rank/checkpoint/errors.py`` has the rest)
     └── AgentError                70   the agent itself is at fault (a bug)
         ├── Misconfigured         78   trying again cannot help: a variable, a program or the secret is wrong
         └── InfrastructureFailure 75   trying again can help: a node is missing, or was lost

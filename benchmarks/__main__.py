@@ -5,11 +5,31 @@ from __future__ import annotations
 import json
 import sys
 
-from benchmarks import exact_sum, many_jobs, mpi_start, node_loss, rendezvous, run_overhead, startup
+from benchmarks import checkpoint, exact_sum, many_jobs, mpi_start, node_loss, reform, rendezvous, run_overhead, startup
 from benchmarks.measure import Missing, Options
 from benchmarks.report import as_data, as_text
 
-FEW = ((startup, 7), (run_overhead, 5), (mpi_start, 3), (rendezvous, 1), (node_loss, 1), (many_jobs, 1), (exact_sum, 3))
+FEW = (
+    (startup, 7),
+    (run_overhead, 5),
+    (mpi_start, 3),
+    (rendezvous, 1),
+    (node_loss, 1),
+    (reform, 1),
+    (many_jobs, 1),
+    (checkpoint, 1),
+    (exact_sum, 3),
+)
+    (startup, 7),
+    (run_overhead, 5),
+    (mpi_start, 3),
+    (rendezvous, 1),
+    (node_loss, 1),
+    (reform, 1),
+    (many_jobs, 1),
+    (checkpoint, 1),
+    (exact_sum, 3),
+)
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ INSTANCE_ROLE: Final = "InstanceRole"
 EXECUTION_ROLE: Final = "ExecutionRole"
 JOB_ROLE: Final = "JobRole"
 SECRET: Final = "Secret"  # noqa: S105 - a resource's name
+_LIST: Final = ("s3:ListBucket",)
+_LIST_UPLOADS: Final = ("s3:ListBucketMultipartUploads",)
 _CLUSTERS: Final = "cluster/AWSBatch*"  # AWS Batch makes one for each compute environment, and names it so
 
 
@@ -129,7 +131,7 @@ def _logs() -> list[Statement]:
 
 def _buckets(plan: EnvironmentPlan) -> list[Statement]:
     """The environment's bucket whole; of the user's buckets what the spec names, to read or to read and write."""
-    objects, lists = [sub(f"${{{BUCKET}.Arn}}/*")], [statement(["s3:ListBucket"], [att(BUCKET, "Arn")])]
+    objects, lists = [sub(f"${{{BUCKET}.Arn}}/*")], [statement([*_LIST, *_LIST_UPLOADS], [att(BUCKET, "Arn")])]
     written, read = list(objects), list(objects)
     for given, kinds in ((plan.spec.access.write, (written, read)), (plan.spec.access.read, (read,))):
         for text in given:
@@ -138,8 +140,9 @@ def _buckets(plan: EnvironmentPlan) -> list[Statement]:
             for kind in kinds:  # an object, or what is below it; `batch` must not open `batch-of-others`
                 kind += [sub(f"{whose}/{each}") for each in ((key, f"{key}/*") if key else ("*",))]
             only = {"StringLike": {"s3:prefix": [key, f"{key}/*"]}} if key else None
-            lists.append(statement(["s3:ListBucket"], [sub(f"arn:{PARTITION}:s3:::{name}")], only))
-    # Uploads in parts are ended with AbortMultipartUpload when they fail
+            actions = [*_LIST, *(_LIST_UPLOADS if written in kinds else ())]
+            lists.append(statement(actions, [sub(f"arn:{PARTITION}:s3:::{name}")], only))
+    # Uploads in parts are ended with AbortMultipartUpload when they fail; those of ranks that were killed are looked for
     return [
         *lists,
         statement(["s3:GetObject"], read),

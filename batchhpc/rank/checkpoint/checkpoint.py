@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
+from batchhpc.rank.checkpoint.agreement import raise_first, raise_together
 from batchhpc.rank.checkpoint.background import Background
 from batchhpc.rank.checkpoint.cleaning import prefix_of
-from batchhpc.rank.checkpoint.communicator import Alone, Communicator, raise_first, raise_together
 from batchhpc.rank.checkpoint.errors import CheckpointError, CheckpointWarning
 from batchhpc.rank.checkpoint.finding import Search
 from batchhpc.rank.checkpoint.journal import Journal
@@ -26,6 +26,7 @@ from batchhpc.rank.checkpoint.manifest import Identity, check_state
 from batchhpc.rank.checkpoint.snapshot import Array, Buffer, Layout, Signature, lay_out
 from batchhpc.rank.checkpoint.store import Store, open_store
 from batchhpc.rank.checkpoint.writing import Turn, shown
+from batchhpc.rank.communicator import Alone, Communicator
 
 _LOOK_EVERY: Final = 0.1  # seconds between two looks for the file that rank 0 made
 _NONE: Final[Mapping[str, Any]] = {}

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from batchhpc.rank.checkpoint.communicator import Communicator, raise_first, raise_together
+from batchhpc.rank.checkpoint.agreement import raise_first, raise_together
 from batchhpc.rank.checkpoint.errors import CheckpointDamaged, CheckpointError, CheckpointMismatch, Missing
 from batchhpc.rank.checkpoint.journal import Journal, entry_key
 from batchhpc.rank.checkpoint.loading import Bounds, Loaded, Plan, in_order, plan, read, spread_shared
 from batchhpc.rank.checkpoint.manifest import Identity, Kind, Manifest
 from batchhpc.rank.checkpoint.store import Store
+from batchhpc.rank.communicator import Communicator
 
 _ROUNDS: Final = 5  # how often it begins again because a running program has removed what was about to be read
 

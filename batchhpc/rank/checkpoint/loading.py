@@ -16,11 +16,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from batchhpc.rank.checkpoint.communicator import Communicator
 from batchhpc.rank.checkpoint.errors import CheckpointDamaged, CheckpointError, Missing
 from batchhpc.rank.checkpoint.manifest import CHUNK, Kind, Manifest, Part
 from batchhpc.rank.checkpoint.snapshot import Array, as_array
 from batchhpc.rank.checkpoint.store import Store
+from batchhpc.rank.communicator import Communicator
 
 _MESSAGE: Final = 64 << 20  # bytes of a shared array that are sent at once
 

@@ -65,6 +65,12 @@ class ThreadComm:
     def allreduce(self, sendobj: Any, /) -> Any:
         return functools.reduce(operator.add, self._meet(sendobj))
 
+    def Allreduce(self, sendbuf: Any, recvbuf: Any, /) -> None:  # noqa: N802 - MPI's name
+        result = np.asarray(recvbuf)
+        everyone = self._meet(np.ascontiguousarray(sendbuf))
+        assert {(each.dtype, each.size) for each in everyone} == {(result.dtype, result.size)}, "MPI_ERR_TRUNCATE"
+        result[...] = np.sum([each.reshape(result.shape) for each in everyone], axis=0, dtype=result.dtype)
+
     def alltoall(self, sendobj: Any, /) -> list[Any]:
         assert len(sendobj) == self.size
         return [row[self.rank] for row in self._meet(sendobj)]

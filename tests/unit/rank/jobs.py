@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from batchhpc.rank.checkpoint import Checkpoint, Loaded
-from batchhpc.rank.checkpoint.communicator import Alone
 from batchhpc.rank.checkpoint.store import Store
+from batchhpc.rank.communicator import Alone
 from tests.unit.genomics.thread_ranks import ThreadComm, run_ranks
 
 PATHS, COLUMNS = 101, 37  # no multiple of any number of ranks

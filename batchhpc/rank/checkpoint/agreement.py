@@ -1,33 +1,9 @@
-"""The ranks, as far as checkpoints need them: two calls of mpi4py's ``MPI.Comm``, always from the caller's thread."""
+"""Errors that all ranks raise, whichever of them met one."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from batchhpc.rank.checkpoint.errors import CheckpointError
-
-
-class Communicator(Protocol):
-    """The calls of mpi4py's ``MPI.Comm`` that are made."""
-
-    @property
-    def rank(self) -> int: ...
-    @property
-    def size(self) -> int: ...
-    def bcast(self, obj: Any, /) -> Any: ...
-    def allgather(self, sendobj: Any, /) -> list[Any]: ...
-
-
-class Alone:
-    """A program of one rank, without MPI."""
-
-    rank, size = 0, 1
-
-    def bcast(self, obj: Any, /) -> Any:
-        return obj
-
-    def allgather(self, sendobj: Any, /) -> list[Any]:
-        return [sendobj]
+from batchhpc.rank.communicator import Communicator
 
 
 def raise_together(comm: Communicator, problem: CheckpointError | None) -> None:
