@@ -20,16 +20,6 @@ FEW = (
     (checkpoint, 1),
     (exact_sum, 3),
 )
-    (startup, 7),
-    (run_overhead, 5),
-    (mpi_start, 3),
-    (rendezvous, 1),
-    (node_loss, 1),
-    (reform, 1),
-    (many_jobs, 1),
-    (checkpoint, 1),
-    (exact_sum, 3),
-)
 
 
 def main() -> None:
