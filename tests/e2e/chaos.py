@@ -121,7 +121,7 @@ def one(seed: int) -> Ended:
             ended.wrong.append(f"the job is {status.state}, but recorded is {record}")
         if left := processes_of(status.id):
             ended.wrong.append(f"processes left: {left}")
-    if left_files := sorted(_files() - before):
+    if left_files := sorted(_files() - before - (_topologies() if _daemons() else set())):  # which another job's ranks may need
         ended.wrong.append(f"files left: {left_files}")
     if ports := _listening(ended.addresses):
         ended.wrong.append(f"ports left: {ports}")
@@ -150,9 +150,12 @@ def _ended(draw: Draw, status: JobStatus, seconds: float, lines: list[LogLine]) 
 def _files() -> set[str]:
     """What agents and MPIs might leave where all of the machine can see it; what other jobs of this machine use is theirs."""
     segments = {str(path) for prefix in PREFIXES for path in DIRECTORY.glob(f"{prefix}*")} - used()
+    return segments | _topologies() | {str(path) for path in Path("/tmp").glob(f"bhpc-{os.getpid()}-*")}
+
+
+def _topologies() -> set[str]:
     directory, pattern = TOPOLOGIES
-    topologies = set() if _daemons() else {str(path) for path in directory.glob(pattern)}
-    return segments | topologies | {str(path) for path in directory.glob(f"bhpc-{os.getpid()}-*")}
+    return {str(path) for path in directory.glob(pattern)}
 
 
 def _daemons() -> bool:
