@@ -46,14 +46,14 @@ class Generation:
     def take(self, event: Mapping[str, str], at: float) -> None:
         """Takes an event of the time in which these ranks were the newest."""
         match event["event"]:
-            case "ranks_running":
+            case "ranks_running" if self.ended is None:
                 self.running = at
-            case "checkpoint":
+            case "checkpoint" if self.ended is None:
                 self.checkpoints.append(Checkpoint(at, int(event["step"]), int(event["bytes"]), float(event["seconds"])))
-            case "reforming":
-                self.ended, self.why = at, event["reason"]
-            case "leader_lost":
+            case "leader_lost" if self.ended is None:
                 self.ended, self.why = at, f"lost the leader, node 0 ({event['how']})"
+            case "reforming" if not self.whole:  # the leader was not lost, but a link: it says itself what was
+                self.ended, self.why = self.ended or at, event["reason"]
             case "recorded":
                 self.ended, self.why, self.whole = at, event["state"], event["state"] == "finished"
 
@@ -73,6 +73,7 @@ class Stay:
     attempt: int
     began: float
     ended: float | None = None
+    missed: float | None = None  # when others lost it; it may have lived on, if only a link broke
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class RunReport:
         for generation in report.generations:
             generation.ended = generation.ended or report.last
         for stay in report.stays:
-            stay.ended = stay.ended or report.last
+            stay.ended = stay.ended or stay.missed or report.last
         return report
 
     @property
@@ -188,26 +189,28 @@ class RunReport:
 
     def _take(self, event: Mapping[str, str], at: float, line: LogLine) -> None:
         self.last = max(self.last, at)
+        for stay in self._there(line.node, line.attempt):
+            stay.missed = None  # it still speaks
         match event["event"]:
             case "agent_started":
-                self._leave(line.node, at)  # whatever was there before is gone, if nobody has said so
+                for stay in self._there(line.node):
+                    stay.ended = stay.missed or at  # it has been replaced
                 self.stays.append(Stay(line.node, line.attempt, at))
             case "launching" if "generation" in event:
                 nodes = tuple(int(text) for text in event["nodes"].split(","))
                 self.generations.append(Generation(int(event["generation"]), nodes, at))
-            case "leader_lost":
-                self._leave(0, at)
-            case "node_lost":
-                self._leave(int(event["lost"]), at)
+            case "leader_lost" | "node_lost":
+                for stay in self._there(int(event.get("lost", 0))):
+                    stay.missed = stay.missed or at
             case "finished":
-                self._leave(line.node, at, line.attempt)
-        if self.generations and self.generations[-1].ended is None:
+                for stay in self._there(line.node, line.attempt):
+                    stay.ended = at
+        if self.generations:
             self.generations[-1].take(event, at)
 
-    def _leave(self, node: int, at: float, attempt: int | None = None) -> None:
-        for stay in self.stays:
-            if stay.node == node and stay.ended is None and attempt in (None, stay.attempt):
-                stay.ended = at
+    def _there(self, node: int, attempt: int | None = None) -> list[Stay]:
+        """Attempts of a node that are not known to have ended."""
+        return [stay for stay in self.stays if stay.node == node and stay.ended is None and attempt in (None, stay.attempt)]
 
     @staticmethod
     def _computed(stay: Stay, generation: Generation) -> tuple[float, float]:

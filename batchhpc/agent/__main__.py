@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # before the imports, which take a tenth of a second: a host may be shutting down already
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until the node can answer to them
+
 import asyncio
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import traceback
@@ -25,7 +29,6 @@ _SOCKET_PATH_ROOM = 60  # bytes of TMPDIR that leave room for the socket's name 
 
 def main(argv: list[str]) -> int:
     """Runs the node to its end; gives its exit code."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until the node can answer to them
     environ = dict(os.environ)
     secret = environ.pop(contract.SECRET, None)
     os.environ.pop(contract.SECRET, None)  # no program below sees it
@@ -33,7 +36,8 @@ def main(argv: list[str]) -> int:
         command = tuple(argv[argv.index("--") + 1 :] if "--" in argv else ())
         told = {**environ, contract.SECRET: secret} if secret else environ
         settings = Settings.from_environment(told, command)
-        return asyncio.run(_run(settings, environ)).code
+        # Not asyncio.run, which would wait for a thread whose call to S3 hangs: the process ends anyway.
+        return asyncio.new_event_loop().run_until_complete(_run(settings, environ)).code
     except AgentError as error:
         return _fail(environ, error.exit_code, str(error))
     except Exception as error:  # noqa: BLE001 - the last line of defence: say what happened, and use the reserved code

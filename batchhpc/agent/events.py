@@ -144,7 +144,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Unwritten:
-    """The record could be neither written nor read for too long."""
+    """The record could not be written for too long."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The record could not be read for too long."""
 
     why: str
 
@@ -180,7 +187,7 @@ class EndTold:
 
 Event = (
     Joined | Refused | Left | RanksReported | LauncherExited | StopRequested | TimerFired
-    | Broken | RanksGone | Checkpointed | Looked | Written | Unwritten | Connected | Disconnected | KillTold | EndTold
+    | Broken | RanksGone | Checkpointed | Looked | Written | Unwritten | Unread | Connected | Disconnected | KillTold | EndTold
 )  # fmt: skip
 
 

@@ -34,12 +34,12 @@ from batchhpc.agent.events import (
     TellRanksGone,
     Timer,
     TimerFired,
-    Unwritten,
+    Unread,
 )  # fmt: skip
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.rendezvous import kind_of
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two looks at the record; of 1,000 children 500 look in a second
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two looks at the record; in the end 500 of 1,000 children look in a second
 
 
 class Stage(StrEnum):
@@ -149,8 +149,9 @@ class Follower:
         why = f"node {self._node} found no leader within {self._deadline:g} s: {self._last}"
         return self._end(Outcome(contract.EXIT_GAVE_UP, why))
 
-    def _unread(self, event: Unwritten) -> list[Action]:
-        return self._end(Outcome(contract.EXIT_INFRASTRUCTURE, f"the gang's record cannot be read: {event.why}"))
+    def _unread(self, event: Unread) -> list[Action]:
+        self._last = f"the gang's record could not be read: {event.why}"
+        return self._wait()
 
     def _end(self, outcome: Outcome) -> list[Action]:
         self.stage = Stage.ENDED
@@ -158,7 +159,7 @@ class Follower:
 
     TRANSITIONS: ClassVar[dict[tuple[Stage, str], tuple[Callable[..., list[Action]], tuple[Stage, ...]]]] = {
         (Stage.SEEKING, "Looked"): (_found, (Stage.SEEKING, Stage.JOINING, Stage.ENDED)),
-        (Stage.SEEKING, "Unwritten"): (_unread, (Stage.ENDED,)),
+        (Stage.SEEKING, "Unread"): (_unread, (Stage.SEEKING,)),
         (Stage.SEEKING, "TimerFired:look"): (_look_again, (Stage.SEEKING,)),
         (Stage.SEEKING, "TimerFired:join"): (_give_up, (Stage.ENDED,)),
         (Stage.JOINING, "Connected"): (_follow, (Stage.FOLLOWING,)),

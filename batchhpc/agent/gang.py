@@ -37,6 +37,7 @@ from batchhpc.agent.events import (
     Timer,
     TimerFired,
     TurnAway,
+    Unread,
     Unwritten,
     Write,
     Written,
@@ -197,7 +198,6 @@ class GangLeader(Leader):
 
     def _launch(self) -> list[Action]:
         self.running = tuple(sorted(self.members))
-        self._leaving = set()
         launch = super()._launch()
         assert all(isinstance(action, Launch) for action in launch)
         return [Write(self._record(GangState.RUNNING)), *launch]
@@ -208,7 +208,7 @@ class GangLeader(Leader):
         here = f"{len(self.members)} of {self._nodes} nodes were here"
         why = f"{some('node', missing)} did not come within {self._join_timeout:g} s; {here}, at least {self._min_nodes} are needed"
         if not missing:
-            why = f"ranks of an older generation did not end within {self._join_timeout:g} s"
+            why = f"the ranks of an older generation did not end, or the record was not written, within {self._join_timeout:g} s"
         if refused:
             why += f"; {some('node', refused)} did not know the job's secret"
         logged = Log("nodes_missing", {"missing": ",".join(map(str, missing))})
@@ -223,9 +223,11 @@ class GangLeader(Leader):
         return [] if self.phase is Phase.RECORDING else [Log("stopping", {"reason": event.outcome.why}), *self._end(event.outcome)]
 
     def _time_over(self, event: StopRequested) -> list[Action]:
+        if event.leaving:
+            self._leaving.add(event.node)
         if not event.final:
             return []
-        why = f"stopped while waiting for {some('node', self.missing)}: {event.reason}"
+        why = f"stopped while waiting for {some('node', self.missing) if self.missing else 'ranks to end'}: {event.reason}"
         return self._end(Outcome(contract.EXIT_STOPPED, why))
 
     # --- running
@@ -240,11 +242,13 @@ class GangLeader(Leader):
         return [lost, *self._reform(f"lost node {event.node} ({event.how})")]
 
     def _checkpointed(self, event: Checkpointed) -> list[Action]:
+        self._restarts = 0
         waiting = sorted(set(self.members) - set(self.running))
         if not waiting or self._stop_reason:
             return []
-        self._restarts = 0
-        return self._reform(f"{some('node', waiting)} can take part from step {event.step} on")
+        actions = self._reform(f"{some('node', waiting)} can take part from step {event.step} on")
+        self._enough = max(self._min_nodes, len(self.members))  # no reason to wait for others now
+        return actions
 
     def _reform(self, why: str) -> list[Action]:
         """Everything from the next generation on: ranks end, nodes that are left stay, others have time to come."""
@@ -279,7 +283,12 @@ class GangLeader(Leader):
 
     def _judge(self) -> Outcome:
         # Ranks that were told to stop may have ended with 0 for having saved their work, not for having done it.
-        return self._stopped_outcome() if self._stop_reason else super()._judge()
+        if self._stop_reason:
+            return self._stopped_outcome()
+        leaving = sorted(self._leaving & set(self.running))
+        if leaving:
+            return Outcome(contract.EXIT_INFRASTRUCTURE, f"the ranks ended while {some('node', leaving)} was told to stop")
+        return super()._judge()
 
     def _stopped_outcome(self) -> Outcome:
         return Outcome(contract.EXIT_STOPPED, f"stopped: {self._stop_reason}") if self._time_is_up else gone(self._stop_reason)
@@ -287,8 +296,9 @@ class GangLeader(Leader):
     def _end(self, outcome: Outcome) -> list[Action]:
         if self._stop_reason and not self._time_is_up:
             return self._leave(outcome, quiet=True)
-        if outcome.code == contract.EXIT_INFRASTRUCTURE:
-            if self._restarts < MOST_RESTARTS:
+        own = any(failure.code == contract.EXIT_INFRASTRUCTURE for failure in self.tally.failed)  # the program says so itself
+        if outcome.code == contract.EXIT_INFRASTRUCTURE and not own:
+            if self._restarts < MOST_RESTARTS or self._leaving:
                 self._restarts += 1
                 return self._reform(outcome.why)
             outcome = Outcome(contract.EXIT_GAVE_UP, f"{outcome.why}; that was so {MOST_RESTARTS + 1} times in a row")
@@ -313,7 +323,7 @@ class GangLeader(Leader):
         outcome = Outcome(contract.EXIT_INFRASTRUCTURE, f"attempt {record.leader_attempt} of the leader has taken this gang over")
         return [Log("overtaken", by), *self._leave(outcome, quiet=True)]
 
-    def _unwritten(self, event: Unwritten) -> list[Action]:
+    def _unwritten(self, event: Unwritten | Unread) -> list[Action]:
         outcome = Outcome(contract.EXIT_INFRASTRUCTURE, f"the gang's record cannot be kept: {event.why}")
         return self._leave(outcome, quiet=True)
 
@@ -351,4 +361,5 @@ class GangLeader(Leader):
         **_while_leading("Broken", _broken, Phase.RECORDING),
         **_while_leading("Unwritten", _unwritten, Phase.ENDED),
         (Phase.CLAIMING, "Unwritten"): (_unwritten, (Phase.ENDED,)),
+        (Phase.CLAIMING, "Unread"): (_unwritten, (Phase.ENDED,)),  # later a look that fails changes nothing: only writes must not
     }

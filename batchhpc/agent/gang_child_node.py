@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from functools import partial
 from pathlib import Path
@@ -24,14 +25,15 @@ from batchhpc.agent.events import (
     RanksGone,
     StartTimer,
     TellRanksGone,
+    Timer,
     TimerFired,
 )  # fmt: skip
-from batchhpc.agent.follower import Follower, Stage
+from batchhpc.agent.follower import Follower
 from batchhpc.agent.gang import gone
 from batchhpc.agent.outcome import Outcome
 from batchhpc.agent.record_keeper import RecordKeeper
 from batchhpc.agent.record_store import open_store
-from batchhpc.agent.session import Message, SessionError, WrongSecret
+from batchhpc.agent.session import Message, SessionError
 from batchhpc.agent.settings import Settings
 from batchhpc.agent.stop import Stop
 from batchhpc.agent.transport import Link, how_closed
@@ -49,6 +51,7 @@ class GangChildNode(ChildNode):
         self._follower = Follower(settings.node, settings.join_timeout, settings.gang.reform_timeout)
         self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
         self._stop = Stop(settings.node, settings.gang.time_limit)
+        self._last_word: Outcome | None = None  # how this node ends, once it was told to stop
         self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
         self._welcomed: asyncio.Future[None] | None = None
         self._answers |= {
@@ -76,7 +79,8 @@ class GangChildNode(ChildNode):
                 case Log(event, fields):
                     self.log(event, **fields)
                 case StartTimer(timer, seconds):
-                    self.start_timer(timer, seconds, partial(self._feed, TimerFired(timer, self._follower.search)))
+                    spread = random.uniform(0.5, 1.5) if timer is Timer.LOOK else 1.0  # noqa: S311 - children that lost one leader at once
+                    self.start_timer(timer, seconds * spread, partial(self._feed, TimerFired(timer, self._follower.search)))
                 case Look():
                     self._keeper.look()
                 case Connect(address):
@@ -105,8 +109,6 @@ class GangChildNode(ChildNode):
         except TimeoutError:
             self._unlink(link)
             self._feed(Disconnected(f"did not let this node in within {_CONNECT_TIME:g} s"))
-        except WrongSecret as error:
-            self.end(Outcome(contract.EXIT_MISCONFIGURED, f"{error} (the leader at {address})"))
         except (OSError, SessionError) as error:
             self._feed(Disconnected(str(error)))
 
@@ -149,6 +151,8 @@ class GangChildNode(ChildNode):
             await self.end_processes()
         self._running.clear()
         self.log("ranks_gone", generation=generation)
+        if self._last_word:
+            self._go()
         if generation == self.generation:
             self.begin_generation(generation)
         self._feed(RanksGone(self.settings.node, generation))
@@ -159,6 +163,14 @@ class GangChildNode(ChildNode):
             told = {"reason": request.reason, "seconds": seconds, "final": request.final, "leaving": request.leaving}
             self._link.send({"type": "stop", **told})
         if final:  # whether the host goes or the job ends, this node must
-            outcome = gone(reason) if request.leaving else Outcome(contract.EXIT_STOPPED, f"stopped: {request.reason}")
-            stays = seconds if self._follower.stage is Stage.FOLLOWING else 0.0
-            asyncio.get_running_loop().call_later(stays, self.end, outcome)
+            self._last_word = gone(reason) if request.leaving else Outcome(contract.EXIT_STOPPED, f"stopped: {request.reason}")
+            asyncio.get_running_loop().call_later(seconds if self.ranks.pids else 0.0, self._go)
+
+    def _go(self) -> None:
+        """Leaves the gang; first its link, so that what its ranks say as they are ended is not taken for the job's end."""
+        if self._link:
+            link, self._link = self._link, None
+            self._heartbeat.links.discard(link)
+            link.close()
+        if self._last_word:
+            self.end(self._last_word)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from batchhpc.agent.events import (
     Broken,
     Checkpointed,
     End,
+    Event,
     Joined,
     KillRanks,
     Launch,
@@ -33,7 +35,7 @@ from batchhpc.agent.session import Message
 from batchhpc.agent.settings import Settings
 from batchhpc.agent.stop import Stop
 from batchhpc.agent.transport import Link
-from batchhpc.errors import Misconfigured
+from batchhpc.errors import AgentError, InfrastructureFailure
 
 
 class GangLeaderNode(MainNode):
@@ -48,6 +50,7 @@ class GangLeaderNode(MainNode):
         self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
         self._stop = Stop(settings.node, settings.gang.time_limit)
         self._quiet = False
+        self._leaving_for = ""  # why this node was told to stop, if it was
         self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
 
     def _new_leader(self, me: Member, failure_grace: float) -> GangLeader:
@@ -65,15 +68,27 @@ class GangLeaderNode(MainNode):
         super().spawn(self._or_broken(work))
 
     async def _or_broken(self, work: Coroutine[Any, Any, Any]) -> None:
-        """What cannot be helped is recorded, so that no other node waits for it."""
+        """What cannot be helped is recorded, so that no other node waits for it: a wrong image, or a bug of ours."""
         try:
             await work
-        except Misconfigured as error:
+        except InfrastructureFailure:
+            raise
+        except AgentError as error:
             self._feed(Broken(Outcome(error.exit_code, str(error))))
+        except Exception as error:  # noqa: BLE001 - nobody above could record it
+            traceback.print_exc()
+            self._feed(Broken(Outcome(contract.EXIT_INTERNAL, f"a bug in the agent: {type(error).__name__}: {error}")))
 
     # --- events in
 
+    def _feed(self, event: Event) -> None:
+        if not self.done.done():  # what ranks say while they are being ended at this node's end decides nothing
+            super()._feed(event)
+
     def _admit(self, link: Link, member: Member, hello: Message) -> None:
+        if self._leader.phase is Phase.CLAIMING or self.done.done():
+            link.close()  # it does not lead yet, or any more: the record will tell who does
+            return
         if hello["address"] != member.address:
             why = (
                 f"node {member.node} says its address is {hello['address']}, but connects from {member.address}: its container has"
@@ -100,13 +115,13 @@ class GangLeaderNode(MainNode):
         request = self._stop.request(reason, seconds, final=final)
         self._feed(request)
         if request.leaving:
-            running = self._leader.phase in (Phase.RUNNING, Phase.COLLECTING, Phase.STOPPING)
-            asyncio.get_running_loop().call_later(seconds if running else 0.0, self._go, reason)
+            self._leaving_for = reason
+            asyncio.get_running_loop().call_later(seconds if self.ranks.pids else 0.0, self._go)
 
-    def _go(self, reason: str) -> None:
+    def _go(self) -> None:
         """Leaves the gang to whoever replaces this node."""
         self._quiet = True
-        self.end(gone(reason))
+        self.end(gone(self._leaving_for))
 
     # --- actions out
 
@@ -136,6 +151,8 @@ class GangLeaderNode(MainNode):
         if self._mpi is None:
             self._feed(LauncherExited(0, generation))
         self.log("ranks_gone", generation=generation)
+        if self._leaving_for:
+            self._go()
         self._feed(RanksGone(self.settings.node, generation))
 
     def _launched(self, members: tuple[Member, ...]) -> dict[str, object]:

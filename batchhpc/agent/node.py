@@ -26,6 +26,7 @@ from batchhpc.errors import AgentError
 
 _OPEN_FILES = 16384
 _OUTPUT_TIME = 0.5  # seconds that the output of an ended command may still take
+_END_TIME = 60.0  # seconds; ranks with hundreds of GB take long to be gone, and the next ones need that memory
 _STOP_MARGIN = 5.0  # seconds of the stop grace that the agents keep for ending what the ranks left
 
 
@@ -139,7 +140,7 @@ class Node:
 
     async def end_processes(self) -> None:
         """Ends everything below this agent, to start the ranks anew, and removes what MPI left."""
-        await self.processes.kill_all()
+        await self.processes.kill_all(_END_TIME)
         remove_segments(self._since)
         remove_topologies(self._since)
 
@@ -192,12 +193,14 @@ class Node:
     def run_once_per_node(self, hosts: list[str]) -> None:
         """Starts the command on this node without an MPI; it is told where the others are."""
         env = {**self.environ, contract.HOSTS: ",".join(hosts)}
-        self.processes.start(self.wrapped(self.settings.command, rank=self.settings.node), env, self._wrapper_ended)
+        command = self.wrapped(self.settings.command, rank=self.settings.node)
+        self._attended = False
+        self.processes.start(command, env, partial(self._wrapper_ended, self.ranks))
 
-    def _wrapper_ended(self, _: int) -> None:
+    def _wrapper_ended(self, ranks: Ranks, _: int) -> None:
         """Without an MPI nobody else notices a wrapper that ends before it has reached us."""
-        if not self._attended:
-            self.ranks.end(self.settings.node, None)
+        if not self._attended and ranks is self.ranks:
+            ranks.end(self.settings.node, None)
 
     async def _attend(self, peer: node_socket.Peer) -> None:
         """One process of this node: mpirun's shim, or a rank's wrapper."""
@@ -208,7 +211,7 @@ class Node:
                 await peer.send("exit", str(code))
             case ["rank", generation, rank] if self._is_of_now(generation):
                 await self._attend_rank(peer, int(rank))
-            case ["checkpoint", step, size, seconds]:
+            case ["checkpoint", generation, step, size, seconds] if self._is_of_now(generation):
                 self.log("checkpoint", step=step, bytes=size, seconds=seconds)
                 self.checkpointed(int(step))
 

@@ -67,7 +67,7 @@ class Processes:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the agent has one thread
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call of libc, which needs no lock that another thread could hold
         )
         process.returncode = 0  # this module reaps; Popen must not wait for it as well
         self._on_exit[process.pid] = on_exit
@@ -87,13 +87,17 @@ class Processes:
             todo += next_ones
         return found
 
-    async def kill_all(self) -> int:
-        """Ends everything below the agent, by SIGTERM and soon SIGKILL, and waits until it is gone; gives how many there were."""
+    async def kill_all(self, patience: float = _KILL_TIME) -> int:
+        """Ends everything below the agent, by SIGTERM and soon SIGKILL, and waits until it is gone; gives how many there were.
+
+        Args:
+            patience: seconds after which what the kernel still holds is left to it.
+        """
         ended: set[int] = set()
         start = asyncio.get_running_loop().time()
         while alive := set(self.below([os.getpid()])):
             waited = asyncio.get_running_loop().time() - start
-            if waited > _KILL_TIME:
+            if waited > patience:
                 break
             for pid in alive if waited > _TERM_GRACE else alive - ended:
                 send_signal(pid, signal.SIGKILL if waited > _TERM_GRACE else signal.SIGTERM)

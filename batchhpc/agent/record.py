@@ -55,21 +55,21 @@ class Record:
         code = contract.EXIT_GAVE_UP if self.code == contract.EXIT_INFRASTRUCTURE else self.code
         return Outcome(code, self.why)
 
-    def to_json(self, writer: str) -> str:
-        """The document; ``writer`` lets whoever wrote it know its own write again, if the answer was lost."""
-        return json.dumps({**asdict(self), "writer": writer})
+    def to_json(self, mark: str) -> str:
+        """The document; ``mark`` lets whoever wrote it know its own writing again, if the answer was lost."""
+        return json.dumps({**asdict(self), "mark": mark})
 
     @classmethod
     def from_json(cls, text: str) -> tuple[Record, str]:
-        """The record, and who wrote it.
+        """The record, and its writer's mark.
 
         Raises:
             ValueError: it is no record of this version.
         """
         try:
             data = json.loads(text)
-            writer = str(data.pop("writer"))
+            mark = str(data.pop("mark"))
             record = cls(**{**data, "state": GangState(data["state"]), "nodes": tuple(data["nodes"])})
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"is not the record of a gang: {text[:200]!r}") from error
-        return record, writer
+        return record, mark

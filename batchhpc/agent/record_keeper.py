@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
 
-from batchhpc.agent.events import Event, Looked, Unwritten, Written
+from batchhpc.agent.events import Event, Looked, Unread, Unwritten, Written
 from batchhpc.agent.record import Record
 from batchhpc.agent.record_store import RecordChanged, RecordStore, RecordUnavailable
 
@@ -20,7 +21,7 @@ class RecordKeeper:
     Args:
         open_store: gives the store; it may block.
         attempt: of this node; a record that this attempt of the leader wrote itself is not somebody else's.
-        hear: takes `Looked`, `Written` and `Unwritten`.
+        hear: takes `Looked` or `Unread`, and `Written`, `Looked` or `Unwritten`.
     """
 
     def __init__(self, open_store: Callable[[], RecordStore], attempt: int, hear: Callable[[Event], None]) -> None:
@@ -56,13 +57,14 @@ class RecordKeeper:
     async def _carry_out(self, record: Record | None) -> Event:
         """What came of one order. A store that cannot be reached is tried again for a while."""
         loop = asyncio.get_running_loop()
-        until, pause = loop.time() + PATIENCE, _PAUSE
+        until, pause, mark = loop.time() + PATIENCE, _PAUSE, uuid.uuid4().hex
         while True:
             try:
-                return await (self._look() if record is None else self._write(record))
+                return await (self._look() if record is None else self._write(record, mark))
             except RecordUnavailable as error:
                 if loop.time() > until:
-                    return Unwritten(f"{error}, for {PATIENCE:g} s")
+                    why = f"{error}, for {PATIENCE:g} s"
+                    return Unread(why) if record is None else Unwritten(why)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -72,17 +74,17 @@ class RecordKeeper:
         self._take(record, version)
         return Looked(record)
 
-    async def _write(self, record: Record) -> Event:
+    async def _write(self, record: Record, mark: str) -> Event:
         store = await self._opened()
         while True:
             try:
-                self._version = await asyncio.to_thread(store.write, record, self._version)
+                self._version = await asyncio.to_thread(store.write, record, self._version, mark)
             except RecordChanged:
                 found, version = await asyncio.to_thread(store.read)
                 self._take(found, version)
                 if found and found.leader_attempt != self._attempt:
                     return Looked(found)
-                # It is gone, or of our own hand: an answer was lost.
+                # It is gone, or of our own hand.
             else:
                 return Written(record)
 

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import uuid
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -32,6 +31,10 @@ class RecordUnavailable(Exception):
     """The record can be neither read nor written now; later perhaps it can."""
 
 
+class _Absent(Exception):
+    """There is no such object."""
+
+
 class RecordStore(Protocol):
     """One gang's record. A version is what a write must find to be let through; None: that there is no record."""
 
@@ -44,8 +47,13 @@ class RecordStore(Protocol):
         """
         ...
 
-    def write(self, record: Record, version: str | None) -> str:
+    def write(self, record: Record, version: str | None, mark: str) -> str:
         """Writes over that version; gives the new one.
+
+        Args:
+            record: what to write.
+            version: what must be there.
+            mark: of this writing and no other, so that it is known again if an answer was lost.
 
         Raises:
             RecordChanged: the record has another version now.
@@ -76,7 +84,6 @@ class DirectoryStore:
 
     def __init__(self, directory: Path, job_id: str) -> None:
         self._path = directory / f"{job_id}.json"
-        self._writer = uuid.uuid4().hex
 
     def read(self) -> tuple[Record | None, str | None]:
         try:
@@ -87,8 +94,8 @@ class DirectoryStore:
             raise RecordUnavailable(f"{self._path}: {error.strerror}") from error
         return _parsed(text, str(self._path)), _digest(text)
 
-    def write(self, record: Record, version: str | None) -> str:
-        text = record.to_json(f"{self._writer}/{uuid.uuid4().hex[:8]}")
+    def write(self, record: Record, version: str | None, mark: str) -> str:
+        text = record.to_json(mark)
         try:
             with self._path.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -110,55 +117,75 @@ class S3Store:
     def __init__(self, bucket: str, key: str, client: Any = None) -> None:
         self._bucket, self._key = bucket, key
         self._client = client or _client()
-        self._writer = uuid.uuid4().hex
 
     def read(self) -> tuple[Record | None, str | None]:
+        found = self._get()
+        return (_parsed(found[0], self._name), found[1]) if found else (None, None)
+
+    def write(self, record: Record, version: str | None, mark: str) -> str:
+        condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
+        body = record.to_json(mark).encode()
+        try:
+            answer = self._ask("put_object", Body=body, ContentType="application/json", **condition)
+        except (RecordChanged, _Absent):
+            found = self._get()  # the SDK asks again after an answer that was lost: perhaps it was we who changed it
+            if found and _mark_of(found[0]) == mark:
+                return found[1]
+            raise RecordChanged from None
+        return str(answer["ETag"])
+
+    def _get(self) -> tuple[str, str] | None:
+        """Text and version; None if there is no such object."""
         try:
             answer = self._ask("get_object")
-        except KeyError:
-            return None, None
-        return _parsed(answer["Body"].read().decode(), self._name), answer["ETag"]
-
-    def write(self, record: Record, version: str | None) -> str:
-        writer = f"{self._writer}/{uuid.uuid4().hex[:8]}"
-        condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
-        body = record.to_json(writer).encode()
-        try:
-            return str(self._ask("put_object", Body=body, ContentType="application/json", **condition)["ETag"])
-        except (RecordChanged, KeyError):
-            # The SDK asks again after an answer that was lost: perhaps it was we who changed it.
-            with contextlib.suppress(KeyError):
-                answer = self._ask("get_object")
-                with contextlib.suppress(ValueError):
-                    if Record.from_json(answer["Body"].read().decode())[1] == writer:
-                        return str(answer["ETag"])
-            raise RecordChanged from None
+        except _Absent:
+            return None
+        return answer["Body"].decode(), str(answer["ETag"])
 
     @property
     def _name(self) -> str:
         return f"s3://{self._bucket}/{self._key}"
 
-    def _ask(self, verb: str, **arguments: Any) -> Any:
-        """One call; KeyError if there is no such object."""
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415 - see `_client`
+    def _ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """One call, its body read.
+
+        Raises:
+            _Absent: there is no such object.
+            RecordChanged, RecordUnavailable, Misconfigured: as the verbs do.
+        """
+        from botocore.exceptions import (  # noqa: PLC0415 - see `_client`
+            BotoCoreError,
+            ClientError,
+            HTTPClientError,
+            NoCredentialsError,
+            ParamValidationError,
+        )
 
         try:
-            return getattr(self._client, verb)(Bucket=self._bucket, Key=self._key, **arguments)
+            answer = dict(getattr(self._client, verb)(Bucket=self._bucket, Key=self._key, **arguments))
+            if "Body" in answer:
+                answer["Body"] = answer["Body"].read()
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _ABSENT:
-                raise KeyError(self._key) from error
-            if code in _RACE_LOST:
-                raise RecordChanged from error
-            if code in _REFUSED:
-                hint = "the job's role must be able to read and write there, and the bucket must exist"
-                raise Misconfigured(f"{self._name}, the record of this gang: {code}; {hint}") from error
-            raise RecordUnavailable(f"{self._name}: {code}") from error
+            raise self._refused(error.response["Error"]["Code"]) from error
         except NoCredentialsError as error:
             text = "the record of this gang: this container has no credentials; give the job a role"
             raise Misconfigured(f"{self._name}, {text}") from error
-        except BotoCoreError as error:
+        except ParamValidationError as error:
+            text = "the record of this gang: this image's boto3 knows no conditional writes; install 1.36 or newer"
+            raise Misconfigured(f"{self._name}, {text}") from error
+        except (BotoCoreError, HTTPClientError, OSError) as error:  # connections may break while the body is read, too
             raise RecordUnavailable(f"{self._name}: {error}") from error
+        return answer
+
+    def _refused(self, code: str) -> Exception:
+        if code in _ABSENT:
+            return _Absent()
+        if code in _RACE_LOST:
+            return RecordChanged()
+        if code in _REFUSED:
+            hint = "the job's role must be able to read and write there, and the bucket must exist"
+            return Misconfigured(f"{self._name}, the record of this gang: {code}; {hint}")
+        return RecordUnavailable(f"{self._name}: {code}")
 
 
 def _client() -> Any:
@@ -176,6 +203,13 @@ def _parsed(text: str, name: str) -> Record:
         return Record.from_json(text)[0]
     except ValueError as error:
         raise Misconfigured(f"{name} {error}") from error
+
+
+def _mark_of(text: str) -> str:
+    """Who wrote a record; nobody we know if it is none."""
+    with contextlib.suppress(ValueError):
+        return Record.from_json(text)[1]
+    return ""
 
 
 def _digest(text: str) -> str:

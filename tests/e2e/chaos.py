@@ -23,6 +23,7 @@ from batchhpc import JobSpec, JobState, LocalRunner, compile_job
 from batchhpc.agent import contract
 from batchhpc.agent.contract import parse_event_line
 from batchhpc.agent.leftovers import DIRECTORY, PREFIXES, TOPOLOGIES, used
+from batchhpc.errors import WaitTimeout
 from batchhpc.jobs import JobStatus, LogLine
 from batchhpc.local import Chaos
 from batchhpc.spec import Environment
@@ -33,6 +34,8 @@ PROGRAM = Path(__file__).with_name("chaos_program.py")
 SPOT = Environment(capacity="spot", stop_grace="1s")
 WAIT, PATIENCE = 6.0, 120.0  # seconds that a gang waits for its nodes, and that a run may take in all
 STEPS, PAUSE = 60, 0.03
+# How a node ends that is not tried again: lost, told to stop, or told so before its agent ran; the first two, out of attempts.
+GONE = (None, contract.EXIT_INFRASTRUCTURE, contract.EXIT_STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Draw:
                 rate=chance.choice((0.3, 0.8, 1.5)),
                 seed=seed,
                 notice=chance.choice((None, 0.5)),
+                shutdown=chance.choice((None, 0.3, 1.0)),
                 replacement=chance.choice((0.0, 0.3, 2.0)),
             ),
         )
@@ -109,15 +113,22 @@ def one(seed: int) -> Ended:
         directory, start = Path(name), time.monotonic()
         with LocalRunner(directory, chaos=draw.chaos, stop_grace=1.0) as runner:
             submission = runner.submit(compile_job(draw.spec(directory), SPOT))
-            status = submission.wait(PATIENCE)
+            try:
+                status = submission.wait(PATIENCE)
+            except WaitTimeout:
+                return Ended(draw, submission.status(), PATIENCE, 0, 0, [], set(), ["it hangs"])
             lines = list(submission.logs())
         seconds = time.monotonic() - start
         ended = _ended(draw, status, seconds, lines)
         result = directory / "result"
-        if status.state is JobState.SUCCEEDED and (not result.exists() or result.read_text() != undisturbed(STEPS)):
-            ended.wrong.append(f"other bits than undisturbed: {result.read_text() if result.exists() else 'no result'}")
         record = json.loads((directory / "jobs" / status.id / "records" / f"{status.id}.json").read_text())
-        if (status.state is JobState.SUCCEEDED) != (record["code"] == 0):
+        if record["code"] == 0 and (not result.exists() or result.read_text() != undisturbed(STEPS)):
+            ended.wrong.append(f"other bits than undisturbed: {result.read_text() if result.exists() else 'no result'}")
+        gone = any(node.exit_code in GONE for node in status.nodes)  # out of attempts: AWS Batch fails the array for it (R60)
+            node.exit_code in (None, contract.EXIT_INFRASTRUCTURE) for node in status.nodes
+        )  # out of attempts: AWS Batch fails the array for it (R60)
+        finished, succeeded = record["code"] == 0, status.state is JobState.SUCCEEDED
+        if finished != succeeded and not (finished and gone):
             ended.wrong.append(f"the job is {status.state}, but recorded is {record}")
         if left := processes_of(status.id):
             ended.wrong.append(f"processes left: {left}")
@@ -137,12 +148,12 @@ def _ended(draw: Draw, status: JobStatus, seconds: float, lines: list[LogLine]) 
     ended = Ended(draw, status, seconds, generations, reclaims, reasons, addresses)
     if status.state is JobState.FAILED:
         codes = {node.exit_code for node in status.nodes}
-        gone = [node for node in status.nodes if node.status_reason.startswith("Host EC2")]
-        if not codes <= {contract.EXIT_GAVE_UP, None, 0}:
+        gone = [node for node in status.nodes if node.exit_code in GONE]
+        if not codes <= {contract.EXIT_GAVE_UP, *GONE, 0}:
             ended.wrong.append(f"failed with {codes}, but the program never fails")
         if not gone:
             ended.wrong.append("failed although no node was out of attempts")
-        if contract.EXIT_GAVE_UP in codes and not any(str(WAIT).rstrip("0").rstrip(".") in reason for reason in reasons):
+        if contract.EXIT_GAVE_UP in codes and not any(f"within {WAIT:g} s" in reason for reason in reasons):
             ended.wrong.append(f"gave up without naming its deadline: {reasons}")
     return ended
 

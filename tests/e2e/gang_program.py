@@ -45,7 +45,7 @@ def main() -> None:
             time.sleep(0.1)
             step += 1
             if COMM.rank == 0:
-                tell_agent("checkpoint", str(step), "1", "0.1")
+                tell_agent("checkpoint", generation, str(step), "1", "0.1")
     elif VERB == "generation":  # hangs before that one
         while int(generation) < int(WORDS[0]):
             time.sleep(60)

@@ -20,7 +20,7 @@ from batchhpc.agent.contract import parse_event_line
 from batchhpc.agent.session import ChildSession, job_key
 from batchhpc.agent.transport import connect
 from batchhpc.jobs import JobStatus
-from batchhpc.local import Fault
+from batchhpc.local import Chaos, Fault
 from batchhpc.spec import Environment
 from tests.e2e.emulator import Emulator
 from tests.e2e.local_jobs import processes_of
@@ -206,6 +206,26 @@ def test_a_spot_notice_reaches_the_ranks_of_all_nodes(tmp_path: Path) -> None:
     run.assert_succeeded()
     assert run.text.count("told") == 3
     assert len(run.events("notice_passed")) == 3
+
+
+@pytest.mark.parametrize("node", [0, 1])
+def test_a_host_that_shuts_down_in_order_is_replaced(tmp_path: Path, node: int) -> None:
+    """SIGTERM, then the host is gone: whatever ranks say meanwhile is not the job's end, and the node is tried again."""
+    chaos = Chaos(shutdown=3.0)
+    run = Run(tmp_path, spec("generation", 2), f"reclaim:{node}@5s", chaos=chaos, stop_grace=2.0)
+    run.assert_succeeded()
+    assert {line.attempt for line in run.lines if line.node == node} == {1, 2}
+
+
+def test_ranks_that_save_and_end_on_sigterm_have_not_finished(tmp_path: Path) -> None:
+    """They end with 0 as one node's host shuts down; the job goes on in the next generation."""
+    script = "import os, pathlib, time; p = pathlib.Path(os.environ['BATCHHPC_NOTICE_FILE'])\n"
+    script += "import signal; signal.signal(signal.SIGUSR1, lambda *_: None)\n"
+    script += "while os.environ['BATCHHPC_GENERATION'] == '1' and not p.exists(): time.sleep(0.1)"
+    job = spec(launcher="none").replace(command=["python3", "-c", script])
+    run = Run(tmp_path, job, "reclaim:1@5s", chaos=Chaos(shutdown=3.0))
+    run.assert_succeeded()
+    assert int(run.launches[-1][0]) > 1
 
 
 def test_a_notice_does_not_outlive_the_node_it_was_about(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ and the world (`gang_leader_node`, `gang_child_node`, `record_keeper`) is repeat
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +31,7 @@ from batchhpc.agent.events import (
     RanksGone,
     RanksReported,
     StartTimer,
+    StopRequested,
     TellRanksGone,
     Timer,
     TimerFired,
@@ -43,6 +43,7 @@ from batchhpc.agent.follower import Follower
 from batchhpc.agent.gang import GangLeader, Waits
 from batchhpc.agent.outcome import Outcome, RankExit
 from batchhpc.agent.record import Record
+from batchhpc.agent.rendezvous import Phase
 
 WAITS = Waits(join=300, reform=900, enough=120)
 WAITED_FOR = (Timer.LOOK, Timer.ENOUGH)  # timers that end nothing
@@ -76,6 +77,7 @@ class Process:
     timers: dict[Timer, TimerFired] = field(default_factory=dict)
     orders: list[Record | None] = field(default_factory=list)  # of the record's keeper; None is a look
     version: int = 0
+    leaving: bool = False  # it got SIGTERM
     link: Link | None = None  # of a child
     links: dict[int, Link] = field(default_factory=dict)  # of a leader
 
@@ -91,13 +93,18 @@ class World:
         nodes: of the gang.
         min_nodes: on how many it may run.
         attempts: how often AWS Batch starts each child.
-        faults: how many crashes and broken links there may be.
+        faults: how many crashes, broken links, hosts that shut down and hosts that are only believed to be gone there may be.
         failures: how often the program may fail.
+        same_address: whether a replacement runs on the instance of its predecessor.
     """
 
-    def __init__(self, nodes: int, min_nodes: int, attempts: int, faults: int, failures: int = 0) -> None:
+    def __init__(
+        self, nodes: int, min_nodes: int, attempts: int, faults: int, failures: int = 0, *, same_address: bool = False
+    ) -> None:
         self.nodes, self.min_nodes, self.attempts = nodes, min_nodes, attempts
-        self.faults, self.failures = faults, failures
+        self.faults, self.failures, self.same_address = faults, failures, same_address
+        self.code = 0
+        self.ending = 0  # generation whose ranks are ending one by one
         self.record: Record | None = None
         self.version = 0
         self.ends = 0  # how often an end was recorded
@@ -107,13 +114,42 @@ class World:
         for node in range(nodes):
             self._start(node, 1)
 
+    def address(self, node: int, attempt: int) -> str:
+        return f"10.0.{1 if self.same_address else attempt}.{node}"
+
     def copy(self) -> World:
         made: World = pickle.loads(pickle.dumps(self))  # noqa: S301 - our own
         return made
 
-    def key(self) -> bytes:
-        """Tells states of the world apart."""
-        return hashlib.sha256(pickle.dumps(self)).digest()
+    def key(self) -> int:
+        """Tells states apart in which something else could happen; what is over, and texts, do not count."""
+        there = [link for link in self.links if self._open(link) != (False, False)]
+        links = {id(link): i for i, link in enumerate(there)}
+        seen = []
+        for link in there:
+            down, up = self._open(link)
+            seen.append((link.child, link.leader, down, up, link.up if up else (), link.down if down else ()))
+        facts = [self._key_of(process, links) for process in self.processes if process.alive or process is self.of(process.node)]
+        launched = [each for each in self.launched.items() if any(p.alive and p.ranks == each[0] for p in self.processes)]
+        return hash(repr((facts, seen, self.record, launched, self.faults, self.failures, self.ending)))
+
+    def _open(self, link: Link) -> tuple[bool, bool]:
+        """Whether the child, and the leader, can hear of it still."""
+        return link.open[0] and self._named(link.child).alive, link.open[1] and self._named(link.leader).alive
+
+    def _key_of(self, process: Process, links: dict[int, int]) -> tuple[Any, ...]:
+        if not process.alive:
+            return (*process.name, process.ended and process.ended.code)
+        machine = process.machine
+        state = {name: value for name, value in machine.__dict__.items() if name not in ("_pause", "_last", "_verdict", "tally")}
+        plain = {name: sorted(value) if isinstance(value, (set, dict)) else value for name, value in state.items()}
+        tally = (machine.tally.started, machine.tally.ended, len(machine.tally.failed)) if isinstance(machine, GangLeader) else None
+        age = machine.generation if isinstance(machine, GangLeader) else machine.search
+        timers = sorted(timer for timer, fired in process.timers.items() if fired.generation == age)
+        mine = sorted((node, links.get(id(link), -1)) for node, link in process.links.items())
+        own = links.get(id(process.link), -1) if process.link else -1
+        known = (process.ranks, process.clearing, timers, process.orders, process.version == self.version, process.leaving)
+        return (*process.name, plain, tally, mine, own, known)
 
     def of(self, node: int) -> Process:
         """The newest attempt of a node."""
@@ -123,7 +159,7 @@ class World:
         return next(process for process in self.processes if process.name == name)
 
     def _start(self, node: int, attempt: int) -> None:
-        me = Member(node, f"10.0.{attempt}.{node}", f"n{node}", 1, attempt)
+        me = Member(node, self.address(node, attempt), f"n{node}", 1, attempt)
         machine: GangLeader | Follower = (
             Follower(node, WAITS.join, WAITS.reform) if node else GangLeader(me, self.nodes, self.min_nodes, WAITS, lost_after=2.0)
         )
@@ -138,7 +174,7 @@ class World:
         found = [move for process in self.processes if process.alive for move in self._moves_of(process)]
         found += [move for i in range(len(self.links)) for move in self._messages(i)]
         found += [("restart", node) for node in range(self.nodes) if self._can_restart(node)]
-        if generation := self.complete():
+        if (generation := self.complete()) and not self.ending:
             found += [("finish", generation), ("checkpoint", generation)]
             found += [("fail", generation)] if self.failures else []
         return found
@@ -147,7 +183,16 @@ class World:
         found: list[Move] = [("record", *process.name)] if process.orders else []
         found += [("clear", *process.name)] if process.clearing else []
         found += [("timer", *process.name, timer) for timer in process.timers if timer in WAITED_FOR]
-        return [*found, *([("crash", *process.name)] if self.faults else [])]
+        found += [("go", *process.name)] if process.leaving else []
+        found += [("exit", *process.name)] if self.ending and process.ranks == self.ending else []
+        newest = process is self.of(process.node)
+        if self.faults and newest:
+            found += [("crash", *process.name), *([] if process.leaving else [("shutdown", *process.name)])]
+            # Two of one node. If there were as many of others, or fewer nodes were enough, two gangs could run, for as long as
+            # the older leader does not look at the record; it could write no end into it.
+            alone = self.min_nodes == self.nodes and all(each is self.of(each.node) for each in self.processes if each.alive)
+            found += [("replace", *process.name)] if alone and process.attempt < self.attempts else []
+        return found
 
     def _messages(self, i: int) -> list[Move]:
         link = self.links[i]
@@ -193,17 +238,19 @@ class World:
         last = self.of(node)
         if last.alive or last.attempt >= self.attempts:
             return False
-        return last.ended is None or last.ended.code == 75  # its host was lost, or infrastructure failed
+        return last.ended is None or last.ended.code == 75  # its host was lost, or it asks for another
 
     # --- what happens
 
     def do(self, move: Move) -> None:
         """Makes a move, and looks whether everything still is as it must be."""
         getattr(self, f"_move_{move[0]}")(*move[1:])
+        if not any(process.alive and process.ranks == self.ending for process in self.processes):
+            self.ending = 0  # those whose ranks were ending have crashed
         self.complete()
         outcome = self.record.outcome if self.record else None
         for process in self.processes:
-            if process.ended and not process.quiet and process.ended.code not in (72, 75):
+            if process.ended and not process.quiet and process.ended.code not in (72, 75, 78):
                 assert process.ended == outcome, f"{process.name} ended with {process.ended}, recorded is {outcome}"
 
     def _move_record(self, node: int, attempt: int) -> None:
@@ -269,6 +316,10 @@ class World:
             return
         if message[0] == "hello":
             assert isinstance(machine, GangLeader)
+            if machine.phase is Phase.CLAIMING:
+                link.down.append(BROKEN)
+                link.open[1] = False
+                return
             actions = machine.receive(Joined(message[1]))
             if any(isinstance(action, TurnAway) for action in actions):
                 link.down += [("end", Outcome(78, "turned away")), BROKEN]
@@ -308,24 +359,48 @@ class World:
         getattr(self, f"_move_{side}")(i)
 
     def _move_finish(self, generation: int) -> None:
-        self._ranks_end(generation, ())
+        self.ending, self.code = generation, 0
 
     def _move_fail(self, generation: int) -> None:
         self.failures -= 1
-        self._ranks_end(generation, (3,))
+        self.ending, self.code = generation, 3
 
-    def _ranks_end(self, generation: int, failures: tuple[int, ...]) -> None:
-        leader = self._leader_of(generation)
-        for node in self.launched[generation]:
-            process = next(p for p in self.processes if p.alive and p.node == node and p.ranks == generation)
-            process.ranks = 0
-            report = RanksReported(node, 1, 1, tuple(RankExit(node, node, code) for code in failures), generation)
-            if process is leader:
-                self._feed(process, report)
-            elif process.link:
-                process.link.up.append(("report", report))
-        if leader:
-            self._feed(leader, LauncherExited(failures[0] if failures else 0, generation))
+    def _move_exit(self, node: int, attempt: int) -> None:
+        """The ranks of one node end; once it was the last, mpirun does."""
+        process, generation = self._named((node, attempt)), self.ending
+        process.ranks = 0
+        failed = (RankExit(node, node, self.code),) if self.code else ()
+        report = RanksReported(node, 1, 1, failed, generation)
+        if process.links or node == 0:
+            self._feed(process, report)
+        elif process.link:
+            process.link.up.append(("report", report))
+        if not any(each.alive and each.ranks == generation for each in self.processes):
+            self.ending = 0
+            if leader := self._leader_of(generation):
+                self._feed(leader, LauncherExited(self.code, generation))
+
+    def _move_shutdown(self, node: int, attempt: int) -> None:
+        """Its host shuts down: SIGTERM, and the ranks of all nodes hear of it."""
+        self.faults -= 1
+        process = self._named((node, attempt))
+        process.leaving = True
+        told = StopRequested(node, "SIGTERM", 25, final=False, leaving=True)
+        if node == 0:
+            self._feed(process, told)
+        elif process.link:
+            process.link.up.append(("report", told))
+
+    def _move_go(self, node: int, attempt: int) -> None:
+        """Its time is over: the link first, then the ranks, and another instance."""
+        process = self._named((node, attempt))
+        process.ended, process.quiet = Outcome(75, "gone"), True
+        self._die(process)
+
+    def _move_replace(self, node: int, attempt: int) -> None:
+        """AWS Batch believes that the host is gone, and starts another attempt; this one lives on."""
+        self.faults -= 1
+        self._start(node, attempt + 1)
 
     def _move_checkpoint(self, generation: int) -> None:
         if leader := self._leader_of(generation):
@@ -377,11 +452,11 @@ class World:
                 leader.links[node].down.append(("run", generation))
 
     def _connect(self, process: Process, address: str) -> None:
-        leader = next((p for p in self.processes if p.alive and not p.node and f"10.0.{p.attempt}.0" == address), None)
+        leader = next((p for p in self.processes if p.alive and not p.node and self.address(0, p.attempt) == address), None)
         if leader is None:
             self._feed(process, Disconnected("nobody there"))
             return
-        member = Member(process.node, f"10.0.{process.attempt}.{process.node}", "", 1, process.attempt)
+        member = Member(process.node, self.address(process.node, process.attempt), "", 1, process.attempt)
         link = Link(process.name, leader.name, up=[("hello", member)])
         process.link = link
         self.links.append(link)

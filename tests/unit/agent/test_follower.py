@@ -19,7 +19,7 @@ from batchhpc.agent.events import (
     TellRanksGone,
     Timer,
     TimerFired,
-    Unwritten,
+    Unread,
 )  # fmt: skip
 from batchhpc.agent.follower import FIRST_PAUSE, LONGEST_PAUSE, Follower, Stage
 from batchhpc.agent.outcome import Outcome
@@ -118,10 +118,13 @@ def test_a_deadline_that_was_met_is_over():
     assert machine.stage is Stage.FOLLOWING
 
 
-def test_a_record_that_cannot_be_read_is_for_another_attempt():
-    """Infrastructure failed: AWS Batch is asked to try this child again."""
-    (end,) = follower().receive(Unwritten("503, for 120 s"))
-    assert end == End(Outcome(contract.EXIT_INFRASTRUCTURE, "the gang's record cannot be read: 503, for 120 s"))
+def test_a_record_that_cannot_be_read_is_read_again():
+    """Until the deadline, which then says what was wrong."""
+    machine = follower(Unread("503, for 120 s"))
+    assert machine.stage is Stage.SEEKING
+    (end,) = machine.receive(TimerFired(Timer.JOIN, 1))
+    why = "node 2 found no leader within 300 s: the gang's record could not be read: 503, for 120 s"
+    assert end == End(Outcome(contract.EXIT_GAVE_UP, why))
 
 
 def test_every_row_of_the_table_leads_where_it_says():

@@ -24,6 +24,7 @@ from batchhpc.agent.events import (
     Timer,
     TimerFired,
     TurnAway,
+    Unread,
     Unwritten,
     Write,
     Written,
@@ -336,12 +337,52 @@ def test_what_cannot_be_helped_is_recorded(before):
     assert of_kind(actions, Write)[-1].record.outcome == broken.outcome
 
 
-def test_a_record_out_of_reach_sends_the_leader_away():
+def test_a_record_that_cannot_be_written_sends_the_leader_away():
     """Its replacement may have more luck; nothing is decided."""
     gang = Gang().gather()
     gang.feed(Unwritten("503"))
     assert ended(gang).quiet
     assert ended(gang).outcome.code == contract.EXIT_INFRASTRUCTURE
+
+
+def test_a_look_that_fails_disturbs_nobody():
+    """A leader that leads needs no look at the record to go on; one that has yet to claim it does."""
+    gang = Gang().gather()
+    assert gang.feed(Unread("503")) == []
+    machine = GangLeader(ME, 2, 2, WAITS, 2.0)
+    machine.start()
+    assert of_kind(machine.receive(Unread("503")), End)[0].quiet
+
+
+@pytest.mark.parametrize("code", [0, 143])
+def test_ranks_that_end_while_a_node_leaves_have_not_finished(code):
+    """Saved and ended, or ended by the host's shutdown: they start again, however often nodes leave."""
+    gang = Gang(2).gather()
+    for _ in range(MOST_RESTARTS + 2):
+        gang.feed(StopRequested(1, "SIGTERM", 25, final=False, leaving=True))
+        gang.finish(code)
+        assert ended(gang) is None
+        gang.feed(Left(1, "link closed"))
+        gang.feed(Joined(member(1, attempt=2)))
+        gang.all_gone()
+    assert gang.record.generation > 1
+
+
+def test_a_program_that_ends_with_the_code_for_retries_has_ended():
+    """Its own failure never costs a second start."""
+    gang = Gang(2).gather()
+    gang.finish(contract.EXIT_INFRASTRUCTURE)
+    assert gang.record.state is GangState.FAILED
+
+
+def test_a_node_that_is_taken_in_does_not_make_all_wait_for_the_next():
+    """Two of four run, one comes back: after the checkpoint three run at once."""
+    gang = Gang(4, min_nodes=2).gather(1)
+    gang.feed(TimerFired(Timer.ENOUGH, 1))
+    gang.feed(Joined(member(2)))
+    gang.feed(Checkpointed(12, 1))
+    gang.all_gone()
+    assert launches(gang) == [(0, 1), (0, 1, 2)]
 
 
 def test_every_row_of_the_table_leads_where_it_says():

@@ -1,4 +1,4 @@
-"""The gang's protocol explored: every order of joining, leaving, crashing and coming back that a small world allows.
+"""The gang's protocol explored: joining, leaving, crashing and coming back in every order, and in many random ones.
 
 In each state, two generations never run at once, the record only goes forward, one end is recorded at most, and whoever
 ends with the gang's result ends with the recorded one (`gang_world`); and from each state the gang comes to an end.
@@ -23,7 +23,7 @@ def finish(world: World, chance: random.Random) -> None:
     for _ in range(LONGEST):
         if world.over:
             return
-        moves = [move for move in world.moves() if move[0] != "checkpoint"]
+        moves = [move for move in world.moves() if move[0] not in ("checkpoint", "fail")]
         busy = [move for move in moves if move[0] != "timer"]
         if busy:
             looks = 0 if any(move[0] not in ("record", "up", "down") for move in busy) else looks
@@ -40,7 +40,7 @@ def finish(world: World, chance: random.Random) -> None:
 def walk(seed: int, nodes: int, min_nodes: int, faults: int) -> World:
     """One random history of a world, faults included, to its end."""
     chance = random.Random(seed)  # noqa: S311 - a history that can be asked for again
-    world = World(nodes, min_nodes, attempts=3, faults=faults, failures=chance.random() < 0.1)
+    world = World(nodes, min_nodes, attempts=3, faults=faults, failures=chance.random() < 0.1, same_address=chance.random() < 0.5)
     for _ in range(chance.randrange(400)):
         moves = world.moves()
         if chance.random() < 0.005:
@@ -67,15 +67,24 @@ def test_random_histories(nodes, min_nodes):
     assert any(world.record.generation >= 3 for world in succeeded if world.record)
 
 
-@pytest.mark.parametrize(("nodes", "min_nodes", "faults"), [(2, 2, 1), (2, 1, 1)])
-def test_every_history_of_a_small_gang(nodes, min_nodes, faults):
-    """All interleavings: each state that can be reached is as it must be, and leads to an end."""
-    states = explore(World(nodes, min_nodes, attempts=2, faults=faults), most=6_000)
-    assert states > 1_000
+@pytest.mark.parametrize("nodes", [2, 3, 4])
+def test_every_history_without_faults(nodes):
+    """All interleavings, none left out: each state that can be reached is as it must be, and leads to an end."""
+    states, left = explore(World(nodes, nodes, attempts=1, faults=0), most=10_000)
+    assert (states > 20, left) == (True, 0)
 
 
-def explore(start: World, most: int) -> int:
-    """Goes through the states that can be reached, the nearest first, each once; gives how many."""
+@pytest.mark.parametrize(
+    ("nodes", "min_nodes", "same_address"), [(2, 2, False), (2, 1, True), (3, 3, False), (3, 3, True), (3, 2, False)]
+)
+def test_the_nearest_histories_with_a_fault(nodes, min_nodes, same_address):
+    """One crash, broken link, shutdown or doubled node, at any moment: the states nearest to the start, in all interleavings."""
+    world = World(nodes, min_nodes, attempts=2, faults=1, same_address=same_address)
+    assert explore(world, most=1_500)[0] >= 1_500
+
+
+def explore(start: World, most: int) -> tuple[int, int]:
+    """Goes through the states that can be reached, the nearest first, each once; gives how many, and how many it left out."""
     chance = random.Random(0)  # noqa: S311 - likewise
     seen, todo = {start.key()}, deque([start])
     while todo and len(seen) < most:
@@ -87,4 +96,4 @@ def explore(start: World, most: int) -> int:
                 seen.add(key)
                 todo.append(following)
         finish(world, chance)
-    return len(seen)
+    return len(seen), len(todo)

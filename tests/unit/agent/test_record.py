@@ -16,7 +16,7 @@ def test_a_record_comes_back_as_it_went():
     assert Record.from_json(RECORD.to_json("me/1")) == (RECORD, "me/1")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"writer": "x"}', RECORD.to_json("x").replace("running", "walking")])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"mark": "x"}', RECORD.to_json("x").replace("running", "walking")])
 def test_what_is_no_record_is_not_taken_for_one(text):
     """Half a document, or somebody else's."""
     with pytest.raises(ValueError):  # noqa: PT011 - json's own, or ours
@@ -31,12 +31,12 @@ def store(tmp_path):
 def test_a_write_needs_what_was_read_before(store):
     """Whoever has not seen the newest record cannot overwrite it."""
     assert store.read() == (None, None)
-    first = store.write(RECORD, None)
+    first = store.write(RECORD, None, "a")
     assert store.read() == (RECORD, first)
     for stale in (None, "another"):
         with pytest.raises(RecordChanged):
-            store.write(RECORD, stale)
-    assert store.write(RECORD, first) != first
+            store.write(RECORD, stale, "b")
+    assert store.write(RECORD, first, "c") != first
 
 
 def test_of_many_writers_one_wins(tmp_path):
@@ -48,7 +48,7 @@ def test_of_many_writers_one_wins(tmp_path):
         store = DirectoryStore(tmp_path, "1f")
         barrier.wait()
         try:
-            store.write(Record(1, GangState.ASSEMBLING, attempt, ""), None)
+            store.write(Record(1, GangState.ASSEMBLING, attempt, ""), None, str(attempt))
         except RecordChanged:
             return
         wins.append(attempt)
@@ -67,7 +67,7 @@ def test_of_many_writers_one_wins(tmp_path):
 def test_a_directory_that_is_not_there_may_come(tmp_path):
     """A file system that is not mounted yet is tried again."""
     with pytest.raises(RecordUnavailable, match="No such file"):
-        open_store(str(tmp_path / "none"), "1f").write(RECORD, None)
+        open_store(str(tmp_path / "none"), "1f").write(RECORD, None, "a")
 
 
 def test_what_is_no_record_cannot_be_helped(tmp_path):
