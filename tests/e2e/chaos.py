@@ -61,7 +61,7 @@ class Draw:
                 rate=chance.choice((0.3, 0.8, 1.5)),
                 seed=seed,
                 notice=chance.choice((None, 0.5)),
-                shutdown=chance.choice((None, 0.3, 1.0)),
+                shutdown=chance.choice((None, None, 0.2)),
                 replacement=chance.choice((0.0, 0.3, 2.0)),
             ),
         )
