@@ -21,7 +21,7 @@ test: .venv/dev.stamp ## run all tests (TESTS=tests/unit for some)
 	$(BIN)/python -m pytest $(TESTS)
 
 check: lint ## the gate for a commit: lint, unit and contract tests, in under two minutes
-	$(BIN)/python -m pytest -q tests/unit tests/contract
+	$(BIN)/python -m pytest -q -n auto tests/unit tests/contract
 
 coverage: .venv/dev.stamp ## which lines the unit and contract tests do not reach
 	$(BIN)/coverage erase
