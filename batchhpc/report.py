@@ -54,7 +54,7 @@ class Generation:
                 self.ended, self.why = at, f"lost the leader, node 0 ({event['how']})"
             case "reforming" if not self.whole:  # the leader was not lost, but a link: it says itself what was
                 self.ended, self.why = self.ended or at, event["reason"]
-            case "recorded":
+            case "recorded" if self.ended is None:
                 self.ended, self.why, self.whole = at, event["state"], event["state"] == "finished"
 
     @property
@@ -142,6 +142,11 @@ class RunReport:
                     lost += all_of_it - kept
         return Spent(useful, lost, max(0.0, present - useful - lost))
 
+    @property
+    def lost_nodes(self) -> int:
+        """How many attempts of nodes were replaced."""
+        return len(self.stays) - len({stay.node for stay in self.stays})
+
     def kind_at(self, stay: Stay, at: float) -> str:
         """What a node did at a moment: ``useful``, ``lost``, ``idle``, or nothing if it was not there."""
         assert stay.ended is not None
@@ -157,6 +162,7 @@ class RunReport:
         spent, start = self.spent(), self.began
         return {
             "seconds": self.last - start,
+            "nodes_lost": self.lost_nodes,
             "node_seconds": {"useful": spent.useful, "lost": spent.lost, "idle": spent.idle},
             "generations": [
                 {
@@ -194,7 +200,7 @@ class RunReport:
         match event["event"]:
             case "agent_started":
                 for stay in self._there(line.node):
-                    stay.ended = stay.missed or at  # it has been replaced
+                    stay.ended = stay.missed or at
                 self.stays.append(Stay(line.node, line.attempt, at))
             case "launching" if "generation" in event:
                 nodes = tuple(int(text) for text in event["nodes"].split(","))

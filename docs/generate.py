@@ -166,7 +166,7 @@ stand before the verb, too.
 | `submit` | `id`, `name`, `queue`, `shape`, `cost` (as `cost` below, without `job`), `warnings`; with `--wait` or `--follow` as `run`, and `cost` |
 | `status` | as `run` without `warnings` and `logs`, and `waiting`: null, or `state`, `seconds`, `position`, `listed`, `position_seconds`, `causes` (each a problem), and `cost`: null before it started, else as `cost ID` below, without `id`, and `progress`: null unless it runs and has told, else `done`, `total`, `unit`, `rate` (a second), `seconds_left`, `attempt`, `told_at` (Unix seconds) |
 | `list` | `jobs` (each: `id`, `name`, `state`, `queue`, `status_reason`, `created_at`, `started_at`, `stopped_at`, `nodes`, `exit_code`), `queues` |
-| `report` | `seconds`, `node_seconds` (`useful`, `lost`, `idle`), `generations` (each: `generation`, `nodes`, `launched`, `running`, `ended`, `why`, `checkpoints`, each: `at`, `step`, `bytes`, `seconds`), `nodes` (each: `node`, `attempt`, `began`, `ended`), `checkpoint_seconds`; times in seconds since the first agent began |
+| `report` | `seconds`, `nodes_lost`, `node_seconds` (`useful`, `lost`, `idle`), `generations` (each: `generation`, `nodes`, `launched`, `running`, `ended`, `why`, `checkpoints`, each: `at`, `step`, `bytes`, `seconds`), `nodes` (each: `node`, `attempt`, `began`, `ended`), `checkpoint_seconds`; times in seconds since the first agent began |
 | `logs` | `lines` (each: `node`, `attempt`, `text`), written as they come |
 | `wait` | `jobs`, each as `status` without `waiting` |
 | `cancel` | `jobs`: what was done, by id |

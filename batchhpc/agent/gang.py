@@ -56,7 +56,7 @@ def gone(reason: str) -> Outcome:
     If its host goes, AWS Batch must replace it, and it may see the exit code before it sees the host go. If AWS Batch itself
     ended the job, no exit code makes it try again (R38).
     """
-    return Outcome(contract.EXIT_INFRASTRUCTURE, f"told to stop ({reason}), before the time limit: its host may be going")
+    return Outcome(contract.EXIT_INFRASTRUCTURE, f"told to stop ({reason}): the job is ended, or this node's host goes")
 
 
 def _inherited() -> Table:

@@ -18,6 +18,7 @@ def report_text(report: RunReport) -> str:
     return "\n".join(
         [
             f"  {counted(len(report.generations), 'generation')} in {report.last - report.began:.1f} s; node-seconds: {shares}",
+            f"  {counted(report.lost_nodes, 'node')} lost in {spent.total / 3600:.3g} node-hours",
             *_time_line(report),
             *_generations(report),
             *_checkpoints(report),

@@ -25,6 +25,8 @@ def main(where: str) -> None:
         step = found.step if found else 0
         price = found.arrays["price"] if found else np.full(LAST - FIRST, 100.0)
         total = found.arrays["total"] if found else np.zeros(LAST - FIRST)
+        if COMM.rank == 0 and found:
+            print(f"goes on from step {step}, saved by {found.ranks} ranks")
         warned = False
         while step < STEPS:
             price = price * np.exp(-0.00002 + 0.0063 * shocks(step))

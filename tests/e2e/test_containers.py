@@ -100,6 +100,7 @@ def test_an_image_without_the_agent_is_told_what_it_lacks(podman: Podman, images
         "user": "warning",
         "batchhpc.agent": "error",
         "mpirun": "warning",
+        "boto3": "warning",
     }
 
 

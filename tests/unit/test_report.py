@@ -51,6 +51,7 @@ def test_the_text_draws_what_happened():
     assert report is not None
     text = report_text(report)
     assert "2 generations in 31.0 s; node-seconds: 32.0 useful (59%), 8.0 lost (15%), 14.0 idle (26%)" in text
+    assert "1 node lost in 0.015 node-hours" in text
     assert "generation 1 on nodes 0-1: 2.0 s to 14.0 s, lost node 1 (link closed); step 5 was saved 4.0 s before" in text
     assert "generation 2 on nodes 0-1: 20.0 s to 31.0 s, finished" in text
     assert "1 checkpoint, 2.0 MB at most, 0.5 s each" in text
@@ -78,6 +79,14 @@ def test_a_lost_leader_ends_its_generation_and_its_stay():
     assert [(stay.attempt, stay.ended) for stay in report.stays if stay.node == 0] == [(1, START + 5), (2, START + 8)]
     assert report.spent().lost == 8
     assert "4.0 s were not saved" in report_text(report)
+
+
+def test_a_gang_that_gives_up_while_it_waits_has_lost_no_more_than_it_computed():
+    """The end is recorded long after its last ranks ended: the time between is waiting."""
+    report = RunReport.of([*LOST[:7], *lines((44, 0, 1, "recorded", {"state": "failed", "code": 72}))])
+    assert report is not None
+    assert (report.generations[-1].ended, report.generations[-1].why) == (START + 14, "lost node 1 (link closed)")
+    assert report.spent().lost == 8
 
 
 @pytest.mark.parametrize("told", [[], lines((0, 0, 1, "agent_started", {})), lines((0, 0, 1, "launching", {"ranks": 2}))])

@@ -69,6 +69,7 @@ class Checkpoint:
         clock: seconds that never go back.
 
     Raises:
+        CheckpointMismatch: what is kept there was made with other inputs, or by another version.
         CheckpointError: the place is not shared by all ranks, which are named, or ranks differ in what they are given.
         StoreFailed: the place cannot be used.
         Unavailable: ``s3://`` without boto3.
@@ -97,6 +98,8 @@ class Checkpoint:
         self._machine = self._agreed_machine()
         self._journal = Journal(self._store)
         if not read_only:
+            # Before this run takes the place over from one that may still be at work there, and may be another program's.
+            Search(self._store, self._journal, self._comm, self._identity).refuse_others()
             self._begin(visible_within)
         self._background = Background(
             self._store,

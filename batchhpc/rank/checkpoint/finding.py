@@ -69,6 +69,13 @@ class Search:
             )
         return None
 
+    def refuse_others(self) -> None:
+        """Looks whether the newest is this program's; see `newest` for errors. Collective."""
+        entry = self._next(None)
+        if entry.data is not None:
+            name = f"{self.store.name}/{entry_key(entry.number)}"
+            self._refuse_others(Manifest.from_data(entry.data, name), name)
+
     def _next(self, below: int | None) -> Entry:
         """The newest checkpoint's entry below a number."""
         entry: Entry = self.comm.bcast(self._look(below) if self.comm.rank == 0 else None)

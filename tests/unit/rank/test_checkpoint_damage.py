@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchhpc.rank.checkpoint import Checkpoint, CheckpointDamaged, CheckpointWarning, StoreFailed
+from batchhpc.rank.checkpoint import Checkpoint, CheckpointDamaged, CheckpointMismatch, CheckpointWarning, StoreFailed
 from batchhpc.rank.checkpoint.file_store import FileStore
 from batchhpc.rank.checkpoint.manifest import CHUNK
 from batchhpc.rank.checkpoint.retrying import keep_trying
@@ -123,12 +123,14 @@ def test_last_ones_are_kept_and_older_ones_removed() -> None:
     assert len(store.list("parts/")) == 4
 
 
-def test_checkpoints_of_others_are_not_removed() -> None:
-    """A run that never loads, and so never learns that others keep theirs in the same place, leaves those alone."""
+def test_another_program_at_the_same_place_is_refused_before_it_takes_it_over() -> None:
+    """Also one that would never load: the program that is at work there goes on."""
     store = Memory()
-    saved(store, 1, 1, 2)
-    saved(store, 1, 3, 4, 5, version="another")
-    assert len({key.split("/")[1] for key in store.list("parts/")}) == 4
+    with Checkpoint(store, **IDENTITY, environ={}) as running:
+        running.save(1, {"x": np.arange(1)}, wait=True)
+        with pytest.raises(CheckpointMismatch, match="version: '1' there, 'another' here"):
+            Checkpoint(store, **{**IDENTITY, "version": "another"}, environ={})
+        running.save(2, {"x": np.arange(2)}, wait=True)
 
 
 def test_reader_begins_again_when_its_checkpoint_is_removed() -> None:
