@@ -18,15 +18,10 @@ demo: .venv/local.stamp ## run the main job: count the k-mers of a genome on 4 l
 	$(BIN)/batchhpc run examples/genomics/kmers.yaml
 
 test: .venv/dev.stamp ## run all tests (TESTS=tests/unit for some)
-ifeq ($(TESTS),tests)
-	$(BIN)/python -m pytest -q -n auto tests/unit tests/contract
-	$(BIN)/python -m pytest tests/e2e
-else
 	$(BIN)/python -m pytest $(TESTS)
-endif
 
 check: lint ## the gate for a commit: lint, unit and contract tests, in under two minutes
-	$(BIN)/python -m pytest -q -n auto tests/unit tests/contract
+	$(BIN)/python -m pytest -q tests/unit tests/contract
 
 coverage: .venv/dev.stamp ## which lines the unit and contract tests do not reach
 	$(BIN)/coverage erase
