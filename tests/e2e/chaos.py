@@ -150,8 +150,8 @@ def _ended(draw: Draw, status: JobStatus, seconds: float, lines: list[LogLine]) 
         gone = [node for node in status.nodes if node.exit_code in GONE]
         if not codes <= {contract.EXIT_GAVE_UP, *GONE, 0}:
             ended.wrong.append(f"failed with {codes}, but the program never fails")
-        if not gone:
-            ended.wrong.append("failed although no node was out of attempts")
+        if not gone and contract.EXIT_GAVE_UP not in codes:
+            ended.wrong.append("failed although no node was out of attempts, and nobody gave up")
         if contract.EXIT_GAVE_UP in codes and not any(f"within {WAIT:g} s" in reason for reason in reasons):
             ended.wrong.append(f"gave up without naming its deadline: {reasons}")
     return ended

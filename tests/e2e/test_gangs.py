@@ -162,7 +162,7 @@ def test_a_leader_that_never_comes_back_is_given_up(tmp_path: Path) -> None:
 
 def test_the_program_s_failure_ends_all_nodes_with_its_code(tmp_path: Path) -> None:
     """Code 3 of one rank is every node's, recorded, and costs no second attempt."""
-    run = Run(tmp_path, spec("exit", 3))
+    run = Run(tmp_path, spec("exit", 3, lost_after="3s"))
     assert (run.status.state, run.codes, run.record["code"]) == (JobState.FAILED, [3, 3, 3], 3)
     assert {line.attempt for line in run.lines} == {1}
 
@@ -171,7 +171,7 @@ def test_the_program_s_failure_ends_all_nodes_with_its_code(tmp_path: Path) -> N
 def test_a_child_that_comes_after_the_end_ends_with_the_job_s_code(tmp_path: Path, code: int) -> None:
     """It reads the record and runs nothing."""
     words = ["exit", code] if code else ["generation", 1]
-    run = Run(tmp_path, spec(*words, min_nodes=2, min_nodes_after="0.5s"), "late:2@4s")
+    run = Run(tmp_path, spec(*words, min_nodes=2, min_nodes_after="0.5s", lost_after="3s"), "late:2@4s")
     assert run.codes == [code] * 3
     assert [event["reason"] for event in run.events("finished") if event["node"] == "2"] == [run.record["why"]]
     assert len(run.launches) == 1
