@@ -7,7 +7,7 @@ from mpi4py import MPI
 
 from batchhpc.rank import Checkpoint, exact_sum, notice, progress
 
-PATHS, STEPS, SEED = 200_000, 400, 7
+PATHS, STEPS, SEED = 200_000, 1_000, 7
 COMM = MPI.COMM_WORLD
 FIRST, LAST = (PATHS * each // COMM.size for each in (COMM.rank, COMM.rank + 1))
 
