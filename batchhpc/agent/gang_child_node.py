@@ -52,7 +52,6 @@ class GangChildNode(ChildNode):
         self._keeper = RecordKeeper(lambda: open_store(records, job), settings.attempt, self._feed)
         self._stop = Stop(settings.node, settings.gang.time_limit)
         self._last_word: Outcome | None = None  # how this node ends, once it was told to stop
-        self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
         self._welcomed: asyncio.Future[None] | None = None
         self._answers |= {
             "welcome": self._welcome,
@@ -147,8 +146,7 @@ class GangChildNode(ChildNode):
     # --- ranks
 
     async def _clear(self, generation: int) -> None:
-        async with self._clearing:
-            await self.end_processes()
+        await self.end_processes()
         self._running.clear()
         self.log("ranks_gone", generation=generation)
         if self._last_word:

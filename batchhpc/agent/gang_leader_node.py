@@ -51,7 +51,6 @@ class GangLeaderNode(MainNode):
         self._stop = Stop(settings.node, settings.gang.time_limit)
         self._quiet = False
         self._leaving_for = ""  # why this node was told to stop, if it was
-        self._clearing = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
 
     def _new_leader(self, me: Member, failure_grace: float) -> GangLeader:
         of = self.settings
@@ -146,8 +145,7 @@ class GangLeaderNode(MainNode):
     async def _clear(self, generation: int) -> None:
         if self._mpi and not self._mpi.done():
             await asyncio.wait([self._mpi])  # what it starts must not be killed: the next generation needs its answer
-        async with self._clearing:
-            await self.end_processes()
+        await self.end_processes()
         if self._mpi is None:
             self._feed(LauncherExited(0, generation))
         self.log("ranks_gone", generation=generation)

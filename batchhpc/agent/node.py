@@ -58,6 +58,7 @@ class Node:
         self._attended = False  # whether a rank's wrapper has spoken to us
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._since = time.time()
+        self._ending = asyncio.Lock()  # one kill after the other: the second must not hit what follows the first
 
     # --- what main and child nodes do differently
 
@@ -140,9 +141,10 @@ class Node:
 
     async def end_processes(self) -> None:
         """Ends everything below this agent, to start the ranks anew, and removes what MPI left."""
-        await self.processes.kill_all(_END_TIME)
-        remove_segments(self._since)
-        remove_topologies(self._since)
+        async with self._ending:
+            await self.processes.kill_all(_END_TIME)
+            remove_segments(self._since)
+            remove_topologies(self._since)
 
     def begin_generation(self, generation: int) -> None:
         """The ranks that start from now on are those of that generation."""
