@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from examples.genomics.kmers.kernel import encode
 from examples.genomics.kmers.parallel import _rounds, count_kmers
 from tests.unit.genomics.by_hand import count_by_hand, sequences
-from tests.unit.genomics.thread_ranks import ThreadComm, run_ranks
+from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 
 
 def table_of(pieces_of_ranks: list[list[str]], k: int) -> tuple[list[tuple[int, int]], list[int]]:

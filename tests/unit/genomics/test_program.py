@@ -12,7 +12,7 @@ from examples.genomics.kmers.__main__ import main
 from examples.genomics.kmers.kernel import encode
 from examples.genomics.kmers.output import prepare
 from tests.unit.genomics.by_hand import count_by_hand
-from tests.unit.genomics.thread_ranks import Aborted, ThreadComm, run_ranks
+from tests.unit.workload.thread_ranks import Aborted, ThreadComm, run_ranks
 
 NAMES = ["counts.npy", "dump.tsv", "histogram.svg", "histogram.tsv", "kmers.npy", "summary.json"]
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tests.unit.genomics.thread_ranks import ThreadComm
-from tests.unit.genomics.thread_ranks import run_ranks as run_threads
+from tests.unit.workload.thread_ranks import ThreadComm
+from tests.unit.workload.thread_ranks import run_ranks as run_threads
 
 Result = TypeVar("Result")
 

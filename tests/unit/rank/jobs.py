@@ -10,7 +10,7 @@ import numpy.typing as npt
 from batchhpc.rank.checkpoint import Checkpoint, Loaded
 from batchhpc.rank.checkpoint.store import Store
 from batchhpc.rank.communicator import Alone
-from tests.unit.genomics.thread_ranks import ThreadComm, run_ranks
+from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 
 PATHS, COLUMNS = 101, 37  # no multiple of any number of ranks
 IDENTITY: dict[str, Any] = {"inputs": {"prices": "sha256:1"}, "version": "1"}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchhpc.rank.checkpoint import CheckpointError
-from tests.unit.genomics.thread_ranks import ThreadComm, run_ranks
+from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 from tests.unit.rank.jobs import COLUMNS, PATHS, assert_same, grid, loaded, opened, paths, saved
 from tests.unit.rank.stores import Around, Memory
 

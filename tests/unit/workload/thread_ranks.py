@@ -1,4 +1,4 @@
-"""Ranks as threads of one process: the collective calls of `parallel.Communicator`, with MPI's own meaning.
+"""Ranks as threads of one process: the collective calls of `examples.workload.communicator`, with MPI's own meaning.
 
 Objects are copied by pickling, as between processes; a call returns once all ranks made it; Abort ends every rank.
 """
@@ -87,11 +87,30 @@ class ThreadComm:
             parts.append(part)
         incoming[:] = np.concatenate(parts)
 
+    def Ialltoallv(self, sendbuf: Any, recvbuf: Any, /) -> ThreadRequest:  # noqa: N802 - MPI's name
+        return ThreadRequest(self, sendbuf, recvbuf)
+
     def Abort(self, errorcode: int, /) -> NoReturn:  # noqa: N802 - MPI's name
         if self._board.aborted is None:
             self._board.aborted = errorcode
         self._board.barrier.abort()
         raise _Killed
+
+
+class ThreadRequest:
+    """An Alltoallv that happens when all ranks wait for it; what is sent must stay as it is until then, as MPI wants it."""
+
+    def __init__(self, comm: ThreadComm, sendbuf: Any, recvbuf: Any) -> None:
+        self._comm, self._buffers, self._promised = comm, (sendbuf, recvbuf), copy.deepcopy(sendbuf)
+
+    def Test(self) -> bool:  # noqa: N802 - MPI's name
+        return False
+
+    def Wait(self) -> None:  # noqa: N802 - MPI's name
+        sent, promised = self._buffers[0], self._promised
+        assert np.array_equal(sent[0], promised[0]), "the send buffer changed while it was being sent"
+        assert list(sent[1]) == list(promised[1]), "the counts changed while they were being sent"
+        self._comm.Alltoallv(*self._buffers)
 
 
 def run_ranks(size: int, program: Callable[[ThreadComm], Result]) -> list[Result]:
