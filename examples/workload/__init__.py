@@ -4,7 +4,7 @@ Takes: a command line, addresses of files, the ranks.
 Gives: checked arguments, bytes of local files and of ``s3://`` objects, files that appear only when whole, SVG.
 May import: numpy, batchhpc.rank, and boto3 inside the function that needs it; mpi4py is passed in.
 
-    numpy_cpu.py     before numpy is imported: which CPU features it had better not use
+    cpu.py           before numpy is imported: which CPU features it had better not use
     program.py       one run on all ranks, from the command line to the exit code
     arguments.py     values of arguments, checked, all problems at once
     errors.py        what is wrong with arguments and with files

@@ -1,7 +1,7 @@
 """Which CPU features numpy had better not use here; to be asked before numpy is imported, hence the standard library only.
 
 On AMD's Zen 4 (hpc7a, m7a, c7a, r7a) numpy's AVX-512 sort writes with the memory form of ``vpcompress``, which is microcoded there:
-sorting uint64 takes 37-51 ns an element, against 8-11 ns with the AVX2 sort (measured: an EPYC of family 25, model 17; numpy 2.4.6).
+sorting uint64 takes 37-51 ns an element, and 8-11 ns with the AVX2 sort (measured: an EPYC of family 25, model 17; numpy 2.4.6).
 Sources: github.com/numpy/x86-simd-sort issue 6; AMD's Software Optimization Guide for Zen 4 (57647), 2.11.2. Zen 5 is family 26.
 """
 
