@@ -21,12 +21,12 @@ import numpy.typing as npt
 BLUE, ORANGE, GREEN, RED, GREY = "#3b6ea5", "#d9822b", "#4f9d69", "#b33a3a", "#8a8f98"
 COLORS = (BLUE, ORANGE, GREEN, RED, "#7d5ba6", "#8c6d46", "#c06c9b", "#5b5f66", "#a3a847", "#3aa6b9")
 _WIDTH, _HEIGHT = 640, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 88, 20, 44, 52
+_LEFT, _RIGHT, _TOP, _BOTTOM = 88, 32, 44, 52
 _STYLE = (
     "text{font:12px sans-serif;fill:#333}.title{font-size:14px}.grid{stroke:#e3e5e8}.axis{stroke:#8a8f98}"
     ".points{fill:none;stroke-linecap:round}.line{fill:none;stroke-width:1.5}"
 )
-_FINEST = 0.5  # pixels: points nearer than that are one, so a million points are a small file
+_FINEST = 1.0  # pixels: points nearer than that are one, so a million points are a small file
 _MOST_TICKS = 8
 
 Numbers = Sequence[float] | npt.NDArray[Any]
