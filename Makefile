@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-TESTS ?= tests
+TESTS ?=
 
 # One thread a rank: the ranks of a test share this machine's processors.
 export OMP_NUM_THREADS := 1
@@ -17,11 +17,19 @@ help: ## list the targets
 demo: .venv/local.stamp ## run the main job: count the k-mers of a genome on 4 local nodes
 	$(BIN)/batchhpc run examples/genomics/kmers.yaml
 
+# Unit and contract tests share nothing, so every processor runs some; the end-to-end ones want the machine for themselves.
+AT_ONCE := -n auto tests/unit tests/contract
+
 test: .venv/dev.stamp ## run all tests (TESTS=tests/unit for some)
+ifeq ($(TESTS),)
+	$(BIN)/python -m pytest $(AT_ONCE)
+	$(BIN)/python -m pytest tests/e2e
+else
 	$(BIN)/python -m pytest $(TESTS)
+endif
 
 check: lint ## the gate for a commit: lint, unit and contract tests, in under two minutes
-	$(BIN)/python -m pytest -q tests/unit tests/contract
+	$(BIN)/python -m pytest -q $(AT_ONCE)
 
 coverage: .venv/dev.stamp ## which lines the unit and contract tests do not reach
 	$(BIN)/coverage erase
