@@ -28,8 +28,9 @@ def valley(spectrum: Histogram) -> int:
     In reads, errors make many k-mers that occur once or twice; behind that slope the numbers rise for the first time. If most
     occurrences are there, the slope was one of errors. In a finished genome they are not: nearly every k-mer occurs once.
     """
-    rises = np.flatnonzero(np.diff(spectrum[1:]) > 0) + 1
-    volume = spectrum * np.arange(len(spectrum))
+    told_apart = spectrum[: HIGHEST + 1]
+    rises = np.flatnonzero(np.diff(told_apart[1:]) > 0) + 1
+    volume = told_apart * np.arange(len(told_apart))
     if len(rises) and 2 * volume[rises[0] :].sum() > volume.sum():
         return int(rises[0])
     return 1
