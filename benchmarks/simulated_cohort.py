@@ -1,8 +1,8 @@
 """Cohorts that anyone can make again: simulated with a seed, as PLINK .bed/.bim/.fam with a phenotype and covariates.
 
 Genotypes: populations that drifted apart (Balding and Nichols, Genetica 96 (1995) 3-12) from allele frequencies uniform on 0.05 to
-0.95; variants are independent, calls are missing at random. Phenotype: effects of every 20th variant that make up 40 % of its variance,
-three covariates, and noise. Real cohorts have linkage disequilibrium and relatives; that changes how fast iterations converge.
+0.95; variants are independent, calls are missing at random. Phenotype: effects of every 20th variant that make up 40 % of its
+variance, three covariates, and noise. Real cohorts have linkage disequilibrium and relatives: iterations converge otherwise there.
 """
 
 from __future__ import annotations
