@@ -7,12 +7,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from batchhpc.rank.checkpoint.retrying import keep_trying
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _S3 = "s3://"
 _STREAM_BUFFER = 8 << 20  # bytes of one request when an object is read from its start to its end
 _ATTEMPTS, _CONNECT_WITHIN, _ANSWER_WITHIN = 8, 5.0, 30.0  # of one request to S3; seconds
+_BODY_WITHIN = 120.0  # seconds in which bytes must have come whole, with all tries
 
 
 class Source(Protocol):
@@ -107,20 +110,24 @@ class _Object:
 
         def get() -> bytes:
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key, Range=where, IfMatch=self._etag)
-            return answer["Body"].read()
+            body = answer["Body"].read()
+            if len(body) < length:
+                raise TimeoutError(f"{len(body):,} of {length:,} bytes came")
+            return body
 
-        buffer[:length] = self._ask(get)
+        # The SDK tries requests again, but not what breaks off after the answer has begun.
+        buffer[:length] = self._ask(lambda: keep_trying(get, lambda error: _code(error) is None, _BODY_WITHIN))
         return length
 
     def stream(self, offset: int = 0) -> io.BufferedIOBase:
         return io.BufferedReader(_RawStream(self, offset), _STREAM_BUFFER)
 
     def _ask(self, call: Any) -> Any:
-        """What the call gives; the SDK has tried again whatever may pass."""
+        """What the call gives."""
         try:
             return call()
         except self._refused as error:
-            code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+            code = _code(error)
             if code in {"404", "NoSuchKey", "NoSuchBucket"}:
                 raise FileNotFoundError(f"{self.address} does not exist") from None
             if code in {"403", "AccessDenied"}:
@@ -128,6 +135,12 @@ class _Object:
             if code in {"412", "PreconditionFailed"}:
                 raise OSError(f"{self.address} was replaced while it was read") from None
             raise OSError(f"{self.address} cannot be read: {error}") from error
+
+
+def _code(error: Exception) -> str | None:
+    """What S3 answered; None if it did not."""
+    answer = getattr(error, "response", None) or {}
+    return answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
 
 
 class _RawStream(io.RawIOBase):

@@ -1,6 +1,7 @@
 """One run of a workload on all ranks, from the command line to the exit code.
 
-Exit codes: 0 done; 1 failed; 2 the arguments are wrong; 65 an input file is malformed; 74 reading or writing failed.
+Exit codes: 0 done; 1 failed; 2 the arguments are wrong, or a checkpoint is of other ones; 65 an input file is malformed; 74 reading
+or writing failed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from batchhpc.rank import CheckpointError
+from batchhpc.rank.checkpoint.errors import CheckpointMismatch
 from examples.workload.communicator import Communicator
 from examples.workload.errors import BadArguments, Malformed
 
@@ -41,6 +44,10 @@ def run_program(
         if arguments is not None:
             work(comm, arguments)
             return 0
+    except CheckpointError as error:  # all ranks raise it, so none waits, and one tells
+        if comm.rank == 0:
+            print(f"{parser.prog}: {error}", file=sys.stderr, flush=True)
+        return EXIT_ARGUMENTS if isinstance(error, CheckpointMismatch) else EXIT_FILES
     except Malformed as error:
         code, message = EXIT_MALFORMED, str(error)
     except OSError as error:

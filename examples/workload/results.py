@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,16 @@ def prepare(comm: Communicator, out: Path, names: Sequence[str]) -> Place:
     return place
 
 
+@contextmanager
+def naming(path: Path, size: int) -> Iterator[None]:
+    """Whatever goes wrong while a file of so many bytes is written is said with its path; what has been written of it goes."""
+    try:
+        yield
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written, which takes {size:,} bytes: {error.strerror or error}") from error
+
+
 def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     """What stands before the elements in the .npy file of an array."""
     header = io.BytesIO()
@@ -97,12 +107,14 @@ def write_in_rank_order(comm: Communicator, path: Path, header: bytes, size: int
     """
     sizes = comm.allgather((len(header), size))
     start = sizes[0][0]
-    if comm.rank == 0:
-        with path.open("wb") as file:
-            file.write(header)
-            file.truncate(start + sum(own for _, own in sizes))
-    comm.Barrier()  # the file is there
-    with path.open("r+b") as file:
-        file.seek(start + sum(own for _, own in sizes[: comm.rank]))
-        for part in parts:
-            file.write(part)
+    whole = start + sum(own for _, own in sizes)
+    with naming(path, whole):
+        if comm.rank == 0:
+            with path.open("wb") as file:
+                file.write(header)
+                file.truncate(whole)
+        comm.Barrier()  # the file is there
+        with path.open("r+b") as file:
+            file.seek(start + sum(own for _, own in sizes[: comm.rank]))
+            for part in parts:
+                file.write(part)

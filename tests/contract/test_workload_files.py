@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,3 +70,51 @@ def test_what_is_not_there_is_named(bucket: S3Client, address: str) -> None:
     assert bucket
     with pytest.raises(FileNotFoundError, match=address):
         source(address)
+
+
+class Breaking:
+    """A server of one object that breaks off the first answers in their middle."""
+
+    def __init__(self, broken: int) -> None:
+        self.left = broken
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(TEXT)))
+                self.send_header("ETag", '"1"')
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                first, last = (int(each) for each in self.headers["Range"].removeprefix("bytes=").split("-"))
+                body = TEXT[first : last + 1]
+                self.send_response(206)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("ETag", '"1"')
+                self.end_headers()
+                outer.left -= 1
+                self.wfile.write(body if outer.left < 0 else body[:10])
+                self.close_connection = True
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+                """Nobody reads it."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+def test_answers_that_break_off_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that came in part are not taken for all, and do not end the run: they are asked for again."""
+    breaking = Breaking(2)
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{breaking.server.server_port}")
+    thread = threading.Thread(target=breaking.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        assert source("s3://reads/x.fq").read(100, 200) == TEXT[100:300]
+        assert breaking.left < 0
+    finally:
+        breaking.server.shutdown()
+        thread.join()
+        breaking.server.server_close()

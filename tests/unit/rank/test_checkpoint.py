@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchhpc.rank.checkpoint import CheckpointError
-from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 from tests.unit.rank.jobs import COLUMNS, PATHS, assert_same, grid, loaded, opened, paths, saved
 from tests.unit.rank.stores import Around, Memory
+from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 
 COUNTS = (1, 2, 3, 4)
 

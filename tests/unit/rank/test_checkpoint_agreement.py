@@ -9,9 +9,9 @@ import pytest
 from batchhpc.rank.checkpoint import CheckpointError, CheckpointMismatch, CheckpointWarning
 from batchhpc.rank.checkpoint.errors import StoreFailed
 from batchhpc.rank.checkpoint.manifest import CHUNK
-from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 from tests.unit.rank.jobs import assert_same, loaded, opened, save, saved
 from tests.unit.rank.stores import Around, Failing, Memory
+from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 
 
 def test_checkpoint_of_other_inputs_or_version_is_refused() -> None:

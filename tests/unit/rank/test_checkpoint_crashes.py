@@ -14,9 +14,9 @@ import pytest
 from batchhpc.rank.checkpoint import Checkpoint, CheckpointError, Overtaken
 from batchhpc.rank.checkpoint.file_store import FileStore
 from batchhpc.rank.checkpoint.store import Store
-from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 from tests.unit.rank.jobs import ALONE, IDENTITY, assert_same, loaded, save, saved
 from tests.unit.rank.stores import Around, Crash, Memory
+from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 
 LOOKS = {"open", "os.listdir", "os.scandir"}
 CHANGES = {"os.link", "os.mkdir", "os.remove", "os.rmdir", "os.rename", "shutil.rmtree"}

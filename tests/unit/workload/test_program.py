@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
+from batchhpc.rank import Checkpoint
 from examples.workload.arguments import Parser
 from examples.workload.communicator import Alone, Communicator
 from examples.workload.errors import BadArguments, Malformed
@@ -70,6 +72,22 @@ def test_one_failing_rank_ends_all(capsys: pytest.CaptureFixture[str], error: Ex
         run(3, lambda _: "asked", work)
     assert aborted.value.code == code
     assert capsys.readouterr().err.startswith(message)
+
+
+def test_checkpoint_of_other_arguments_is_told_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What all ranks find wrong with a checkpoint is one message without a traceback, and exit code 2."""
+
+    def work(comm: Communicator, k: str) -> None:
+        with Checkpoint(str(tmp_path), comm, inputs={"k": k}, version="1") as checkpoint:
+            if not checkpoint.load():
+                checkpoint.save(1, state={}, wait=True)
+
+    assert run(2, lambda _: "21", work) == [0, 0]
+    assert run(2, lambda _: "31", work) == [2, 2]
+    told = capsys.readouterr().err
+    assert told.count("it: ") == 1
+    assert "Traceback" not in told
+    assert "21" in told
 
 
 def test_alone_fails_without_abort() -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from examples.workload.results import npy_header, prepare, write_in_rank_order
+from examples.workload.results import naming, npy_header, prepare, write_in_rank_order
 from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
 
 NAMES = ("table/a.npy", "b.txt", "last.json")
@@ -53,6 +54,18 @@ def test_unshared_directory_is_found_before_the_work(tmp_path: Path) -> None:
     """A rank that does not see what rank 0 writes says so."""
     with pytest.raises(FileNotFoundError, match="rank 1 does not see what rank 0 writes there"):
         run_ranks(2, lambda comm: prepare(comm, tmp_path / str(comm.rank), NAMES))
+
+
+def test_what_cannot_be_written_is_named_and_goes(tmp_path: Path) -> None:
+    """A full disk is told with the path and the bytes that it takes, and the half of a file does not stay to fill it."""
+    path = tmp_path / "big"
+    path.write_bytes(b"half")
+    with (
+        pytest.raises(OSError, match=r"big cannot be written, which takes 1,000 bytes: No space left"),
+        naming(path, 1000),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not path.exists()
 
 
 def test_npy_header_is_numpys() -> None:
