@@ -77,7 +77,7 @@ def members(file: Source, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
             data, at = data[at:] + file.read(start + len(data) - at, max(_LONGEST, min(stop - start, 64 * _LONGEST))), 0
         size = size_of_member(data, at)
         if not size:
-            raise Damaged(start, f"no BGZF block begins at byte {start}")
+            raise Damaged(start, f"no BGZF block begins at byte {start}; pack the whole file anew with bgzip")
         yield start, _unpack(data[at : at + size], start, size)
         start, at = start + size, at + size
 

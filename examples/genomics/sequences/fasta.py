@@ -11,7 +11,7 @@ from examples.genomics.sequences.inputs import Input
 from examples.genomics.sequences.lines import HEADER, LAST_ASCII, NEWLINE, RETURN, Places, newlines
 from examples.genomics.sequences.place import malformed
 from examples.genomics.sequences.tally import Tally, Text
-from examples.genomics.sequences.windows import LONGEST_HEADER, GzipStream, Window, begins_in_header
+from examples.genomics.sequences.windows import LONGEST_HEADER, GzipStream, Window, line_before
 from examples.workload.errors import Malformed
 
 _FEW = 1 << 12  # bytes to a header at least, for headers to be taken out one by one
@@ -19,10 +19,15 @@ _FEW = 1 << 12  # bytes to a header at least, for headers to be taken out one by
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where in a line a text begins."""
+    """Where in a line a text begins.
+
+    Attributes:
+        at_line_start: whether a line begins there.
+        header: how many bytes of a header stand before; 0: it is not within one.
+    """
 
     at_line_start: bool = True
-    within_header: bool = False
+    header: int = 0
 
 
 def read_chunk(item: Input, window: Window, k: int, tally: Tally) -> Text:
@@ -32,27 +37,31 @@ def read_chunk(item: Input, window: Window, k: int, tally: Tally) -> Text:
         Malformed: with record and line.
     """
     own = window.buffer.text[: window.inside]
-    spot = Spot(*begins_in_header(window)) if len(own) else Spot()
-    text, headers, end = join_lines(own, spot)
+    spot = _spot(window) if len(own) else Spot()
+    text, headers, end = join_lines(item, own, spot, window.offset)
     _require_ascii(item, own, text, spot, window.offset)
     tally.add(text, headers, len(text) - headers)
     following: Text = np.empty(0, np.uint8)
-    if end.within_header:
-        _require_end_of_header(item, window)
+    while end.header and not (window.buffer.text[window.inside :] == NEWLINE).any() and window.more():
+        _require_short(item, end.header + window.buffer.size - window.inside, window.offset() + window.inside)
     while len(own) and len(following) < k - 1:
         if window.buffer.size == window.inside and not window.more():
             break
-        following, _, _ = join_lines(window.buffer.text[window.inside :], end)
+        following, _, _ = join_lines(item, window.buffer.text[window.inside :], end, lambda: window.offset() + window.inside)
         if len(following) < k - 1 and not window.more():
             break
     return np.concatenate((text, following[: k - 1], [np.uint8(NEWLINE)]))
 
 
-def _require_end_of_header(item: Input, window: Window) -> None:
-    """A header that goes on behind a chunk must end soon, since other chunks look back for its start only so far."""
-    while not (window.buffer.text[window.inside :] == NEWLINE).any() and window.more():
-        if window.buffer.size - window.inside > LONGEST_HEADER:
-            raise malformed(item, f"a header is longer than {LONGEST_HEADER:,} characters", window.offset() + window.inside)
+def _spot(window: Window) -> Spot:
+    line = line_before(window)
+    return Spot(line == b"", len(line) if line and line[0] == HEADER else 0)
+
+
+def _require_short(item: Input, length: int, offset: int) -> None:
+    """Chunks look back for the start of a header only so far."""
+    if length > LONGEST_HEADER:
+        raise malformed(item, f"a header is longer than {LONGEST_HEADER:,} bytes", offset)
 
 
 def read_on(item: Input, stream: GzipStream, spot: Spot, tally: Tally) -> tuple[Text, Spot]:
@@ -62,14 +71,20 @@ def read_on(item: Input, stream: GzipStream, spot: Spot, tally: Tally) -> tuple[
         Malformed: with record and line.
     """
     own = stream.buffer.text
-    text, headers, end = join_lines(own, spot)
+    text, headers, end = join_lines(item, own, spot, lambda: stream.offset)
     _require_ascii(item, own, text, spot, lambda: stream.offset)
     tally.add(text, headers, len(text) - headers)
     return text, end
 
 
-def join_lines(block: Text, spot: Spot) -> tuple[Text, int, Spot]:
+def join_lines(item: Input, block: Text, spot: Spot, offset: Callable[[], int]) -> tuple[Text, int, Spot]:
     """What of a block is sequence.
+
+    Args:
+        item: the file.
+        block: of its text.
+        spot: where the block begins.
+        offset: gives the bytes of the file's text before it; asked if something is wrong.
 
     Returns:
         The letters, with a ``>`` for each header that begins in the block; how many do; and where the block ends.
@@ -78,11 +93,18 @@ def join_lines(block: Text, spot: Spot) -> tuple[Text, int, Spot]:
         return block, 0, spot
     ends = newlines(block)
     marks = np.flatnonzero(block == HEADER)  # some of these are within headers
-    starts = marks[(block[marks - 1] == NEWLINE) | ((marks == 0) & spot.at_line_start)]
-    starts = starts[starts > 0] if not spot.at_line_start else starts
-    begun = np.concatenate(([0], starts)) if spot.within_header and not spot.at_line_start else starts
+    starts = marks[np.where(marks == 0, spot.at_line_start, block[marks - 1] == NEWLINE)]
+    begun = np.concatenate(([0], starts)) if spot.header else starts
     stops = np.append(ends, len(block))[np.searchsorted(ends, begun)]  # the end of each header's line
-    end = Spot(bool(block[-1] == NEWLINE), len(begun) > 0 and int(stops[-1]) == len(block))
+    lengths = stops - begun
+    if spot.header:
+        lengths[0] += spot.header
+    if len(begun):
+        longest = int(np.argmax(lengths))
+        if lengths[longest] > LONGEST_HEADER:
+            _require_short(item, int(lengths[longest]), offset() + int(begun[longest]))
+    within = len(begun) > 0 and int(stops[-1]) == len(block)
+    end = Spot(bool(block[-1] == NEWLINE), int(lengths[-1]) if within else 0)
     if len(begun) * _FEW > len(block):
         return _by_mask(block, starts, begun, stops), len(starts), end
     parts, place = [], 0
@@ -123,7 +145,7 @@ def _require_ascii(item: Input, own: Text, text: Text, spot: Spot, offset: Calla
     beyond, ends = np.flatnonzero(own > LAST_ASCII), newlines(own)
     line = np.searchsorted(ends, beyond)
     starts = np.concatenate(([0], ends + 1))[line]
-    in_header = (own[starts] == HEADER) & ((starts > 0) | spot.at_line_start) | (line == 0) & spot.within_header
+    in_header = (own[starts] == HEADER) & ((starts > 0) | spot.at_line_start) | (line == 0) & (spot.header > 0)
     at = int(beyond[~in_header][0])
     raise not_ascii(item, offset() + at, own[at])
 

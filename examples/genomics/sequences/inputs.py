@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,11 +59,10 @@ def inspect(address: str) -> Input:
     packing = Packing.PLAIN
     if start.startswith(_GZIP_MAGIC):
         packing = Packing.BGZF if bgzf.size_of_member(start) else Packing.GZIP
-    if packing is Packing.BGZF and file.read(file.size - len(bgzf.END), len(bgzf.END)) != bgzf.END:
+    if packing is Packing.BGZF and file.read(max(0, file.size - len(bgzf.END)), len(bgzf.END)) != bgzf.END:
         raise Malformed(address, "the BGZF file has no end mark: it was cut off")
     try:
-        with file.stream() as stored:
-            head = (stored if packing is Packing.PLAIN else gzip.GzipFile(fileobj=stored)).read(4)
+        head = start[:4] if packing is Packing.PLAIN else gzip.GzipFile(fileobj=io.BytesIO(start)).read(4)
     except (zlib.error, gzip.BadGzipFile) as error:
         raise Malformed(address, f"the gzip stream is damaged at its start: {error}") from None
     except EOFError:
@@ -72,4 +72,6 @@ def inspect(address: str) -> Input:
     formats = {b">": Format.FASTA, b"@": Format.FASTQ}
     if head[:1] not in formats:
         raise Malformed(address, f"neither FASTA nor FASTQ: it begins with {head!r}, not with '>' or '@'")
+    if packing is Packing.PLAIN and b"\r" in start and b"\n" not in start:
+        raise Malformed(address, "its lines end with carriage returns alone; convert it: tr '\\r' '\\n'")
     return Input(address, file.size, formats[head[:1]], packing, file.version)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Protocol
 
 import numpy as np
 
 from examples.genomics.sequences import bgzf
 from examples.genomics.sequences.inputs import Input
-from examples.genomics.sequences.lines import HEADER
 from examples.genomics.sequences.place import malformed
 from examples.genomics.sequences.tally import Text
 from examples.workload.errors import Malformed
@@ -79,9 +79,12 @@ class Window(Protocol):
         """How many bytes of text the file has before the chunk."""
 
 
+_object = cache(source)  # each of its requests asks for one version, so it is opened once
+
+
 def _unchanged(item: Input) -> Source:
     """The file, if it is still the one that was inspected."""
-    file = source(item.address)
+    file = _object(item.address) if item.address.startswith("s3://") else source(item.address)
     if file.size != item.size:
         raise Malformed(item.address, f"had {item.size} bytes when the run began, and now has {file.size}")
     if file.version != item.version:
@@ -210,13 +213,13 @@ class GzipStream:
             raise malformed(self.item, f"the gzip stream is damaged after this line: {error}") from None
 
 
-def begins_in_header(window: Window) -> tuple[bool, bool]:
-    """Of a chunk of FASTA: whether it begins at the start of a line, and whether in the middle of a header."""
+def line_before(window: Window) -> bytes | None:
+    """What stands between the start of the line that a chunk begins in and the chunk; None if that is long: no header is."""
     line = b""
     for part in window.before():
         line = part[part.rfind(b"\n") + 1 :] + line
         if b"\n" in part:
-            return not line, line.startswith(bytes([HEADER]))
-        if len(line) > LONGEST_HEADER:
-            return False, False  # the middle of a sequence in one line
-    return not line, line.startswith(bytes([HEADER]))
+            return line
+        if len(line) >= LONGEST_HEADER:
+            return None
+    return line

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,12 +100,32 @@ MALFORMED = {
 }
 
 
-def test_endless_header_is_refused(tmp_path: Path) -> None:
-    """A header that is longer than chunks look back is an error instead of a sequence."""
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bgzip])
+@pytest.mark.parametrize("length", [66_000, 300_000, 1_100_000])
+@pytest.mark.parametrize("chunk", [1 << 14, 1 << 18, 1 << 20])
+def test_endless_header_is_refused(tmp_path: Path, pack: Callable[[bytes], bytes], length: int, chunk: int) -> None:
+    """A header that is longer than chunks look back is an error, wherever it is cut, never a sequence."""
     path = tmp_path / "bad"
-    path.write_bytes(b">a\nACGT\n>" + b"x" * 200_000 + b"\nACGT\n")
-    with pytest.raises(Malformed, match="a header is longer than 65,536 characters"):
-        read_all(path, 1000)
+    path.write_bytes(pack(b">a\nACGT\n>" + b"x" * length + b"\n" + b"ACGT\n" * 1000))
+    with pytest.raises(Malformed, match="a header is longer than 65,536 bytes"):
+        read_all(path, chunk)
+
+
+@pytest.mark.parametrize("cut", [13, 20, 27])
+def test_bgzf_that_ends_in_its_first_block_was_cut_off(tmp_path: Path, cut: int) -> None:
+    """Even a few bytes of BGZF are known as such."""
+    path = tmp_path / "bad"
+    path.write_bytes(bgzip(FASTQ)[:cut])
+    with pytest.raises(Malformed, match="cut off"):
+        read_all(path, 1 << 20)
+
+
+def test_lines_that_end_with_carriage_returns_alone_are_refused(tmp_path: Path) -> None:
+    """What would be one header and no sequence is an error that says what to do."""
+    path = tmp_path / "bad"
+    path.write_bytes(b">a\rACGT\r")
+    with pytest.raises(Malformed, match=r"carriage returns alone; convert it: tr"):
+        read_all(path, 1 << 20)
 
 
 def read_all(path: Path, chunk: int) -> None:
