@@ -43,6 +43,6 @@ def count(comm: Communicator, arguments: Arguments) -> None:
 
 
 def _identity(arguments: Arguments) -> dict[str, str]:
-    """What a checkpoint is of: other files, another k or other chunks cannot go on from it; --min and --tsv may change."""
-    files = {item.address: item.version for item in arguments.inputs}
-    return {**files, "-k": str(arguments.k), "--chunk": str(arguments.chunk)}
+    """What a checkpoint is of: other files, in another order, or another k cannot go on from it; --min and --tsv may change."""
+    files = {f"input {number}": f"{item.address}, {item.version}" for number, item in enumerate(arguments.inputs, 1)}
+    return {**files, "k": str(arguments.k)}

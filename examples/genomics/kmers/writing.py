@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from examples.genomics.kmers import dump, table
 from examples.genomics.kmers.bins import Numbers
 from examples.genomics.kmers.counting import Counted
 from examples.genomics.kmers.histogram import HIGHEST, Histogram, histogram
-from examples.genomics.kmers.words import Counts, Kmers, words_of
+from examples.genomics.kmers.words import Kmers, words_of
 from examples.workload.communicator import Communicator
-from examples.workload.results import Place, npy_header
+from examples.workload.results import Place, naming, npy_header
 
 DUMP = "dump.tsv"
-_HELD = 256 << 20  # bytes of counted bins that a rank holds at most, if no k-mer occurs twice, before all ranks write
+_HELD = 128 << 20  # bytes of counted bins that a rank holds at most, if no k-mer occurs twice, before all ranks write
+
+
+Held = tuple[Kmers, npt.NDArray[np.uint32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +70,16 @@ def write_table(comm: Communicator, place: Place, counted: Counted, least: int, 
     for part in range(0, table.PARTS, together):
         parts = range(part, min(table.PARTS, part + together))
         first, last = parts[0] * in_part, (parts[-1] + 1) * in_part
-        held: dict[int, tuple[Kmers, Counts]] = {}
+        held: dict[int, Held] = {}
         for number, kmers, counts in counted.bins(first, last):
             spectrum += histogram(counts)
             figures += int(counts.sum()), len(counts)
             often = slice(None) if least == 1 else counts >= least
-            held[number] = kmers[often], counts[often]
+            held[number] = kmers[often], np.minimum(counts[often], table.MOST_COUNTED).astype(np.uint32)
         letters = np.zeros(scheme.bins, np.int64)
-        for number, (_, counts) in held.items():
-            rows[number] = len(counts)
-            letters[number] = dump.lines_size(counts, scheme.k) if as_text else 0
+        for number, (_, often_counted) in held.items():
+            rows[number] = len(often_counted)
+            letters[number] = dump.lines_size(often_counted.astype(np.int64), scheme.k) if as_text else 0
         rows[first:last] = _added(comm, rows[first:last])
         files = [file for each in parts for file in _files_of_part(each, in_part, rows, held, scheme.k)]
         if as_text:
@@ -98,7 +102,7 @@ def _parts_together(most_bytes: int, ranks: int) -> int:
     return max(1, min(table.PARTS, table.PARTS * _HELD * ranks // max(1, most_bytes)))
 
 
-def _files_of_part(part: int, in_part: int, rows: Numbers, held: dict[int, tuple[Kmers, Counts]], k: int) -> list[_File]:
+def _files_of_part(part: int, in_part: int, rows: Numbers, held: dict[int, Held], k: int) -> list[_File]:
     """The two arrays of one part.
 
     Args:
@@ -113,8 +117,8 @@ def _files_of_part(part: int, in_part: int, rows: Numbers, held: dict[int, tuple
     length, words = int(ends[-1]), words_of(k)
     starts = dict(zip(bins, (ends - rows[bins.start : bins.stop]).tolist(), strict=True))
     mine = [number for number in bins if number in held]
-    kmers = [(8 * words * starts[number], np.ascontiguousarray(held[number][0])) for number in mine]
-    counts = [(4 * starts[number], np.minimum(held[number][1], table.MOST_COUNTED).astype(np.uint32)) for number in mine]
+    kmers = [(8 * words * starts[number], held[number][0]) for number in mine]
+    counts = [(4 * starts[number], held[number][1]) for number in mine]
     shape = (length,) if words == 1 else (length, words)
     return [
         _File(f"table/kmers-{part:02}.npy", npy_header(np.dtype(np.uint64), shape), 8 * words * length, kmers),
@@ -122,10 +126,10 @@ def _files_of_part(part: int, in_part: int, rows: Numbers, held: dict[int, tuple
     ]
 
 
-def _texts(starts: Numbers, held: dict[int, tuple[Kmers, Counts]], k: int) -> Iterable[tuple[int, Any]]:
+def _texts(starts: Numbers, held: dict[int, Held], k: int) -> Iterable[tuple[int, Any]]:
     for number, (kmers, counts) in held.items():
         start = int(starts[number])
-        for lines in dump.lines(kmers, counts, k):
+        for lines in dump.lines(kmers, counts.astype(np.int64), k):
             yield start, lines
             start += len(lines)
 
@@ -135,16 +139,18 @@ def _write(comm: Communicator, place: Place, files: Iterable[_File]) -> None:
     if comm.rank == 0:
         for file in files:
             path = place.partial(file.name)
-            path.touch()
-            with path.open("r+b") as stored:
-                stored.write(file.header)
-            os.truncate(path, len(file.header) + file.size)
+            with naming(path, len(file.header) + file.size):
+                path.touch()
+                with path.open("r+b") as stored:
+                    stored.write(file.header)
+                os.truncate(path, len(file.header) + file.size)
     comm.Barrier()  # the files are there
     for file in files:
-        with place.partial(file.name).open("r+b", buffering=0) as stored:
+        path = place.partial(file.name)
+        with naming(path, len(file.header) + file.size), path.open("r+b") as stored:
             for start, piece in file.pieces:
                 stored.seek(len(file.header) + start)
-                stored.write(piece.data)
+                stored.write(np.ascontiguousarray(piece).data)
 
 
 def _added(comm: Communicator, mine: Numbers) -> Numbers:
