@@ -120,6 +120,19 @@ def input_problem(name: str, address: str) -> str | None:
     return None
 
 
+def named_twice(name: str, addresses: Sequence[str]) -> list[str]:
+    """What is wrong with a list of files in which one is there twice, perhaps under two names."""
+    seen: dict[str, str] = {}
+    problems = []
+    for address in addresses:
+        file = address if address.startswith("s3://") else str(Path(address).resolve())
+        if file in seen:
+            also = "" if seen[file] == address else f", as {seen[file]}"
+            problems.append(f"{name}: {address} is named twice{also}")
+        seen.setdefault(file, address)
+    return problems
+
+
 def output_problem(name: str, path: str) -> str | None:
     """Why results cannot go to a directory, as far as can be told without making it."""
     if path.startswith("s3://"):

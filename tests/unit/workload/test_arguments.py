@@ -10,6 +10,7 @@ from examples.workload.arguments import (
     Parser,
     add_checkpoint,
     input_problem,
+    named_twice,
     number,
     output_problem,
     read_checkpoint,
@@ -75,6 +76,15 @@ def test_files_are_looked_at(tmp_path: Path) -> None:
     assert output_problem("--out", str(tmp_path / "new")) is None
     assert output_problem("--out", str(file)) == f"--out: {file} is there and is not a directory"
     assert "is in S3" in str(output_problem("--out", "s3://bucket/out"))
+
+
+def test_one_file_under_two_names_is_told(tmp_path: Path) -> None:
+    """A file that is named twice is a problem, by whatever path."""
+    (tmp_path / "a").touch()
+    other = f"{tmp_path}/../{tmp_path.name}/a"
+    assert named_twice("INPUT", [f"{tmp_path}/a", f"{tmp_path}/b", "s3://b/a"]) == []
+    assert named_twice("INPUT", ["s3://b/a", "s3://b/a"]) == ["INPUT: s3://b/a is named twice"]
+    assert named_twice("INPUT", [f"{tmp_path}/a", other]) == [f"INPUT: {other} is named twice, as {tmp_path}/a"]
 
 
 def test_checkpoints_go_to_directories_and_buckets(tmp_path: Path) -> None:
