@@ -14,7 +14,7 @@ from examples.genomics.kmers import dump, table
 from examples.genomics.kmers.bins import Numbers
 from examples.genomics.kmers.counting import Counted
 from examples.genomics.kmers.histogram import HIGHEST, Histogram, histogram
-from examples.genomics.kmers.words import Kmers, words_of
+from examples.genomics.kmers.words import Counts, Kmers, words_of
 from examples.workload.communicator import Communicator
 from examples.workload.results import Place, naming, npy_header
 
@@ -75,7 +75,7 @@ def write_table(comm: Communicator, place: Place, counted: Counted, least: int, 
             spectrum += histogram(counts)
             figures += int(counts.sum()), len(counts)
             often = slice(None) if least == 1 else counts >= least
-            held[number] = kmers[often], np.minimum(counts[often], table.MOST_COUNTED).astype(np.uint32)
+            held[number] = kmers[often], _in_32_bits(counts[often])
         letters = np.zeros(scheme.bins, np.int64)
         for number, (_, often_counted) in held.items():
             rows[number] = len(often_counted)
@@ -95,6 +95,10 @@ def write_table(comm: Communicator, place: Place, counted: Counted, least: int, 
         index = table.Index(scheme.k, scheme.bins, table.PARTS, least, int(offsets[-1]))
         place.partial(table.INDEX).write_text(index.as_text(), encoding="utf-8")
     return Totals(_added(comm, spectrum), total, distinct, int(offsets[-1]))
+
+
+def _in_32_bits(counts: Counts) -> npt.NDArray[np.uint32]:
+    return np.minimum(counts, table.MOST_COUNTED).astype(np.uint32)
 
 
 def _parts_together(most_bytes: int, ranks: int) -> int:

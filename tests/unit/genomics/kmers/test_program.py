@@ -240,6 +240,20 @@ def test_bug_on_one_rank_ends_all_with_1(
     assert shown.endswith("ZeroDivisionError: fault for the test\n\n")
 
 
+@pytest.mark.parametrize("change", ["order of the files", "k"])
+def test_checkpoint_of_other_work_is_refused(
+    tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    """What was read of files in one order, or for one k, is no beginning of another count."""
+    words = ["--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "saved")]
+    assert run([*inputs, *words, "-k", "21"]) == 0
+    assert run([*inputs, *words, "-k", "21", "--tsv", "--chunk", "100"]) == 0
+    assert run([*inputs[::-1], *words, "-k", "21"] if change != "k" else [*inputs, *words, "-k", "31"]) == 2
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    assert ("input 1" if change != "k" else "k") in shown
+
+
 def test_one_rank_alone_fails_without_abort(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As a plain program it ends with the same code and message, by returning."""
     path = tmp_path / "empty.fa"
