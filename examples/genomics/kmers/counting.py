@@ -1,0 +1,156 @@
+"""Read, scan, exchange, count: from files to the k-mers of each bin, on all ranks. Takes ``comm``; nothing here imports MPI.
+
+counted = count_bins(comm, inputs, k)
+for number, kmers, counts in counted.bins():      # those that this rank owns, by rising number
+    ...
+counted.scheme, counted.owner                     # minimizer_bins(kmers, counted.scheme), and the rank of each bin
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from batchhpc.rank import Checkpoint, notice
+from examples.genomics.kmers.bins import Assignment, Numbers, bins_for, spread
+from examples.genomics.kmers.count import Counter
+from examples.genomics.kmers.exchange import Exchange, Received
+from examples.genomics.kmers.minimizers import Scheme
+from examples.genomics.kmers.resume import Saved, load, save
+from examples.genomics.kmers.superkmers import Grouped, Scanner, words_of_record
+from examples.genomics.kmers.words import Counts, Kmers
+from examples.genomics.sequences import Input, Packing, Reader, Schedule, Tally
+from examples.workload.communicator import Communicator
+
+CHUNK = 8 << 20
+_UNPACKED = 4  # a gzip file holds about so many times its size
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How a run saves its state: where, and every how many seconds."""
+
+    checkpoint: Checkpoint
+    every: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was read, ready to be counted bin by bin.
+
+    Attributes:
+        scheme: which k-mer is in which bin.
+        assignment: which rank counts which bin.
+        received: the records of this rank's bins.
+        tally: what was read, by all ranks.
+        sent: bytes of records that this rank sent to others.
+    """
+
+    scheme: Scheme
+    assignment: Assignment
+    received: Received
+    tally: Tally
+    sent: int
+    _rank: int
+
+    @property
+    def owner(self) -> Numbers:
+        """(bins,) the rank that counts each bin."""
+        return self.assignment.owner
+
+    def bins(self) -> Iterator[tuple[int, Kmers, Counts]]:
+        """This rank's bins by rising number: number, k-mers in order, how often each occurs. Bins without any are left out."""
+        counter = Counter(self.scheme.k)
+        first, last = self.assignment.first[self._rank : self._rank + 2]
+        own = self.assignment.order[first:last]
+        for place in np.argsort(own).tolist():
+            if parts := self.received.parts(place):
+                yield int(own[place]), *counter.count(parts)
+
+
+def scheme_for(inputs: Sequence[Input], k: int) -> Scheme:
+    """As many bins as suit the size of the input."""
+    return Scheme(k, bins_for(sum(item.size * (1 if item.packing is Packing.PLAIN else _UNPACKED) for item in inputs)))
+
+
+def count_bins(
+    comm: Communicator,
+    inputs: Sequence[Input],
+    k: int,
+    chunk: int = CHUNK,
+    keeping: Keeping | None = None,
+    after_round: Callable[[int], None] = lambda _: None,
+) -> Counted:
+    """Read all inputs and bring each super-k-mer to the rank that counts its bin; collective.
+
+    Args:
+        comm: the ranks.
+        inputs: from `sequences.inspect`, the same on all ranks.
+        k: 1 to `MAX_K`.
+        chunk: bytes of text that a rank reads in one round.
+        keeping: where to save, and to go on from.
+        after_round: told after each round, on all ranks, the bytes of the files that all of them have read so far.
+    """
+    scheme = scheme_for(inputs, k)
+    saved = load(comm, keeping.checkpoint, scheme) if keeping else None
+    schedule = Schedule(inputs, chunk, saved.state["schedule"] if saved else None)
+    reader = Reader(comm, schedule, k)
+    before = Tally(**saved.state["tally"]) if saved else Tally()
+    exchange = Exchange(comm, saved.assignment, saved.received) if saved else None
+    assignment = saved.assignment if saved else None
+    rounds, scanner = saved.step if saved else 0, Scanner(scheme)
+
+    def keep(*, wait: bool) -> None:
+        assert keeping
+        assert exchange
+        assert assignment
+        exchange.finish()
+        state = {"schedule": schedule.state(), "tally": asdict(_sum(comm, before, reader.tally))}
+        save(comm, keeping.checkpoint, Saved(rounds, assignment, exchange.received, state), wait=wait)
+
+    warned, kept = False, rounds
+    while (text := reader.next_round()) is not None:
+        if exchange is None or assignment is None:
+            grouped = scanner.scan(text)
+            assignment = spread(_sum_sizes(comm, grouped), comm.size)
+            exchange = Exchange(comm, assignment, Received(_places(assignment, comm.rank), words_of_record(k)))
+            grouped = grouped.reordered(assignment.order) if comm.size > 1 else grouped
+        else:
+            place_of = assignment.place_of if comm.size > 1 or saved else None
+            grouped = scanner.scan(text, place_of, exchange.room, exchange.proceed)
+        exchange.send(grouped)
+        rounds += 1
+        after_round(_sum(comm, before, reader.tally).consumed)
+        if keeping:
+            told = notice(comm) is not None
+            if keeping.checkpoint.due(keeping.every, now=told and not warned):
+                keep(wait=told)
+                kept = rounds
+            warned = told
+    if exchange is None or assignment is None:  # no rank had any text
+        assignment = spread(np.zeros(scheme.bins, np.int64), comm.size)
+        exchange = Exchange(comm, assignment, Received(_places(assignment, comm.rank), words_of_record(k)))
+    exchange.finish()
+    if keeping and kept != rounds:
+        keep(wait=True)
+    return Counted(scheme, assignment, exchange.received, _sum(comm, before, reader.tally), exchange.sent, comm.rank)
+
+
+def _places(assignment: Assignment, rank: int) -> int:
+    return int(assignment.first[rank + 1] - assignment.first[rank])
+
+
+def _sum_sizes(comm: Communicator, grouped: Grouped) -> Numbers:
+    total = np.empty(len(grouped.offsets) - 1, np.int64)
+    comm.Allreduce(grouped.sizes(), total)
+    return total
+
+
+def _sum(comm: Communicator, before: Tally, mine: Tally) -> Tally:
+    """What all ranks have read, with what was read before the checkpoint."""
+    figures = np.array([getattr(mine, field.name) for field in fields(Tally)], np.int64)
+    total = np.empty_like(figures)
+    comm.Allreduce(figures, total)
+    return Tally(*[int(figure) + getattr(before, field.name) for figure, field in zip(total, fields(Tally), strict=True)])
