@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from examples.genomics.kmers.minimizers import Scheme
 from examples.genomics.kmers.words import Counts, Kmers
-from examples.genomics.unitigs.exchange import Numbers, by_rank, exchange, first_numbers
+from examples.genomics.unitigs.exchange import Numbers, exchange, first_numbers
 from examples.genomics.unitigs.homes import away_ends
 from examples.genomics.unitigs.joins import Ends, end_keys
 from examples.genomics.unitigs.segments import GUEST, NOBODY, Segments, compact
@@ -122,7 +121,9 @@ def _bring_guests(comm: Communicator, bins: Sequence[Bin], scheme: Scheme, owner
     place = np.empty(len(owner), np.int64)
     places = np.argsort(owner, kind="stable")
     place[places] = np.arange(len(owner))
-    order = np.argsort(place[bin_of].astype(np.uint16 if len(owner) <= 1 << 16 else np.int64), kind="stable")  # radix sort of uint16
+    order = np.argsort(
+        place[bin_of].astype(np.uint16 if len(owner) <= 1 << 16 else np.int64), kind="stable"
+    )  # radix sort of uint16
     counts = np.bincount(owner[bin_of], minlength=comm.size)
     sent = np.concatenate(keys)[order]
     incoming, arriving = exchange(comm, sent, counts)

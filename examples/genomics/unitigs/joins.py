@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.genomics.kmers.words import Kmers
-from examples.genomics.unitigs.strands import low_bases, reverse_complement
+from examples.genomics.unitigs.strands import low_bases
 
 Ends = npt.NDArray[np.int64]
 
