@@ -1,7 +1,7 @@
 """Pieces become unitigs, each on one rank, in alphabetical order over all ranks. Takes ``comm``; nothing here imports MPI.
 
-Each unitig is written in the direction that comes first in the alphabet; no two begin with the same k-mer, so their first k-mers give
-the order. A circular one is cut so that it begins with its smallest canonical k-mer.
+Each unitig is written in the direction that comes first in the alphabet; no two begin with the same k-mer, so their first k-mers
+give the order. A circular one is cut so that it begins with its smallest canonical k-mer.
 """
 
 from __future__ import annotations

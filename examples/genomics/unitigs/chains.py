@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from examples.genomics.unitigs.joins import Ends
 
+NOBODY = -1  # what an end is joined to that is joined to none
 _CUT_EVERY = 64  # nodes
 
 
@@ -35,7 +35,7 @@ class Chains:
     @property
     def lasts(self) -> Ends:
         """(chains,) the entry of each one's last node."""
-        return self.entries[self.starts + self.sizes - 1]
+        return np.asarray(self.entries[self.starts + self.sizes - 1])
 
     @property
     def end_nodes(self) -> Ends:
@@ -43,7 +43,7 @@ class Chains:
         return np.stack((self.entries[self.starts], self.lasts ^ 1), axis=1).reshape(-1)
 
 
-def chains_of(mates: npt.NDArray[np.signedinteger]) -> Chains:
+def chains_of(mates: Ends) -> Chains:
     """Join what is joined: each join is inside of a chain, or (few) between the ends of two chains, or of one.
 
     All chains are walked at once, a node a step. To bound the steps of a long chain, and to have an end to begin at in most
@@ -52,30 +52,36 @@ def chains_of(mates: npt.NDArray[np.signedinteger]) -> Chains:
     Args:
         mates: (2 nodes,) the end that each end is joined to; negative: none.
     """
-    walk = np.array(mates, np.int32 if len(mates) < 1 << 31 else np.int64)
+    number = np.dtype(np.int32 if len(mates) < 1 << 31 else np.int64)  # half the memory, and of the cache
+    walk: Ends = mates.astype(number)
     cut = np.arange(0, len(walk), 2 * _CUT_EVERY)
     other = walk[cut]
-    walk[other[other >= 0]] = -1
-    walk[cut] = -1
-    begin = np.flatnonzero(walk < 0).astype(walk.dtype)  # each chain is begun at both its ends; one walk is kept
-    walker, current = np.arange(len(begin), dtype=np.int32), begin
-    last, size = begin.copy(), np.ones(len(begin), np.int64)
+    walk[other[other >= 0]] = NOBODY
+    walk[cut] = NOBODY
+    begin = np.flatnonzero(walk < 0).astype(number)  # each chain is begun at both its ends; one walk is kept
+    following = walk.reshape(-1, 2)[:, ::-1].reshape(-1)  # by entry: one goes in at an end and out at the other
+    walker, current = np.arange(len(begin), dtype=number), begin
     steps = []
     while len(current):
         steps.append((walker, current))
-        last[walker] = current
-        following = walk[current ^ 1]
-        goes_on = following >= 0
-        current, walker = following[goes_on], walker[goes_on]
-        size[walker] += 1
+        entered = following[current]
+        goes_on = entered >= 0
+        walker, current = walker[goes_on], entered[goes_on]
+    step = np.repeat(np.arange(len(steps)), [len(walker) for walker, _ in steps])
+    walker, current = (np.concatenate([begin[:0], *(columns[each] for columns in steps)]) for each in (0, 1))
+    steps.clear()
+    last = np.empty_like(begin)
+    last[walker] = current  # of several values for one place numpy keeps the last one
+    sizes = np.bincount(walker, minlength=len(begin))
     kept = begin < last ^ 1
-    starts = np.cumsum(size * kept) - size * kept
-    entries = np.full(len(walk) // 2, -1, walk.dtype)
-    for step, (walker, current) in enumerate(steps):
-        stays = kept[walker]
-        entries[starts[walker[stays]] + step] = current[stays]
-    starts = starts[kept]
-    total = int(size[kept].sum())
+    starts = np.cumsum(sizes * kept) - sizes * kept
+    stays = kept[walker]
+    walker = walker[stays]
+    places = starts[walker]
+    places += step[stays]
+    entries = np.empty(len(walk) // 2, np.int64)
+    entries[places] = current[stays]
+    starts, total = starts[kept], len(places)
     if total < len(entries):
         missed = np.ones(len(entries), bool)
         missed[entries[:total] >> 1] = False
@@ -87,4 +93,4 @@ def chains_of(mates: npt.NDArray[np.signedinteger]) -> Chains:
 def ragged(starts: Ends, sizes: Ends) -> Ends:
     """start, start + 1, ... of each range, one range after the other."""
     ends = np.cumsum(sizes)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)
+    return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))

@@ -1,6 +1,7 @@
 """From the k-mers of all bins to the segments of all ranks, with every end joined. Takes ``comm``; nothing here imports MPI.
 
-An end whose junction belongs to another bin is *away* from its k-mer's rank and a *guest* at the junction's. Three messages settle it:
+An end whose junction belongs to another bin is *away* from its k-mer's rank and a *guest* at the junction's. Three messages
+settle it:
 
     1. away -> junction: its key (8 bytes); then every bin is compacted on its own, guests among its ends
     2. away -> junction: the segment's end that it has become
@@ -18,10 +19,11 @@ import numpy as np
 
 from examples.genomics.kmers.minimizers import Scheme
 from examples.genomics.kmers.words import Counts, Kmers
+from examples.genomics.unitigs.chains import NOBODY
 from examples.genomics.unitigs.exchange import Numbers, exchange, first_numbers
 from examples.genomics.unitigs.homes import away_ends
 from examples.genomics.unitigs.joins import Ends, end_keys
-from examples.genomics.unitigs.segments import GUEST, NOBODY, Segments, compact
+from examples.genomics.unitigs.segments import GUEST, Segments, compact
 from examples.genomics.unitigs.strands import reverse_complement
 from examples.workload.communicator import Communicator
 
@@ -90,7 +92,9 @@ def segments_of(comm: Communicator, bins: Sequence[Bin], scheme: Scheme, owner: 
     for index, item in enumerate([*bins, *_only_guests(bins, guests)]):
         first, last = guests.starts[item.number : item.number + 2]
         ends = away.ends[slice(*away.starts[index : index + 2])] if index < len(bins) else _NO_ENDS
-        result = compact(item.kmers, item.counts, scheme.k, ends, guests.keys[first:last], segments, int(first))
+        result = compact(
+            item.kmers, item.counts, scheme.k, ends, guests.keys[first:last], first_segment=segments, first_guest=int(first)
+        )
         item.kmers, item.counts = _NO_KMERS, _NO_ENDS
         done.append(result.segments)
         of_away.append(result.away)

@@ -1,8 +1,8 @@
 """Which bin a junction belongs to: that of its own minimizer. numpy only.
 
-The m-mers of a k-mer are those of its two junctions together. So the minimizer of a k-mer is that of at least one of them: most ends
-have their junction in the k-mer's own bin, and only where the minimizer is the first or the last m-mer it may be another (one end in 20
-at k = 31).
+The m-mers of a k-mer are those of its two junctions together. So the minimizer of a k-mer is that of at least one of them: most
+ends have their junction in the k-mer's own bin, and only where the minimizer is the first or the last m-mer it may be another
+(one end in 20 at k = 31).
 """
 
 from __future__ import annotations
@@ -29,14 +29,18 @@ def bins_of(words: Kmers, length: int, scheme: Scheme) -> Bins:
 
 
 def _smallest(words: Kmers, length: int, scheme: Scheme) -> Hashes:
-    hash_of_seed, distance = _seed_hashes(scheme.seed), scheme.minimizer - scheme.seed
-    seeds = []
+    hash_of_seed, distance, windows = _seed_hashes(scheme.seed), scheme.minimizer - scheme.seed, length - scheme.minimizer + 1
+    first_seeds: list[Hashes] = []
     smallest = np.full(len(words), 0xFFFFFFFF, np.uint32)
     for place in range(length - scheme.seed + 1):
+        if windows <= place < distance:
+            continue  # neither the first nor the last seed of an m-mer
         seed = low_bases(words >> np.uint64(2 * (length - scheme.seed - place)), scheme.seed)
-        seeds.append(hash_of_seed[seed.view(np.int64)])
+        hashes = hash_of_seed[seed.view(np.int64)]
+        if place < windows:
+            first_seeds.append(hashes)
         if place >= distance:
-            np.minimum(smallest, seeds[place] * seeds[place - distance] if distance else seeds[place], out=smallest)
+            np.minimum(smallest, hashes * first_seeds[place - distance] if distance else hashes, out=smallest)
     return smallest
 
 

@@ -1,9 +1,9 @@
 """Which k-mers are joined: the edges of the compacted de Bruijn graph inside of unitigs. numpy only.
 
-A k-mer has two ends: end 0 is its first k - 1 bases, end 1 its last; end e of k-mer i is number 2 i + e. The (k - 1)-mer of an end in
-canonical form is its *junction*. All ends at one junction come from one of its two *sides*. Two ends are joined if they are the only ones
-at their junction and come from different sides (Chikhi, Limasset, Medvedev 2016). Where a junction is its own reverse complement, each
-end comes from both sides, and none is joined.
+A k-mer has two ends: end 0 is its first k - 1 bases, end 1 its last; end e of k-mer i is number 2 i + e. The (k - 1)-mer of an
+end in canonical form is its *junction*. All ends at one junction come from one of its two *sides*. Two ends are joined if they
+are the only ones at their junction and come from different sides (Chikhi, Limasset, Medvedev 2016). Where a junction is its own
+reverse complement, each end comes from both sides, and none is joined.
 """
 
 from __future__ import annotations

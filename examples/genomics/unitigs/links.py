@@ -1,7 +1,7 @@
 """Links: which ends of unitigs meet at a junction. Takes ``comm``; nothing here imports MPI.
 
-All ends at one junction go to one rank, and each is linked to those that come from its other side; at a palindrome to all, itself among
-them. End 2 u is the start of unitig u, 2 u + 1 its end.
+All ends at one junction go to one rank, and each is linked to those that come from its other side; at a palindrome to all, itself
+among them. End 2 u is the start of unitig u, 2 u + 1 its end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def links_of(comm: Communicator, unitigs: Unitigs) -> Numbers:
-    """(links, 2): an end of this rank's unitigs, and the end that one meets there; in order. Every link is there from both its ends."""
+    """(links, 2): an end of this rank's unitigs, and one that it meets; in order. Every link is there from both its ends."""
     k, firsts = unitigs.k, first_numbers(comm, len(unitigs.sizes))
     starts = unitigs.starts
     ends = np.arange(2 * len(unitigs.sizes)) + 2 * firsts[comm.rank]

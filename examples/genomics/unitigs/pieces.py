@@ -1,6 +1,7 @@
 """Pieces: chains of one rank's segments, so that what is left to be settled between ranks is as little as may be.
 
-Segments and pieces are the same thing, and so are their tables; a piece is longer. On one rank nearly every piece is a whole unitig.
+Segments and pieces are the same thing, and so are their tables; a piece is longer. On one rank nearly every piece is a whole
+unitig.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from examples.genomics.unitigs.chains import chains_of
+from examples.genomics.unitigs.chains import NOBODY, chains_of
 from examples.genomics.unitigs.exchange import first_numbers, look_up
 from examples.genomics.unitigs.joins import Ends
-from examples.genomics.unitigs.segments import NOBODY, Segments
+from examples.genomics.unitigs.segments import Segments
 from examples.workload.communicator import Communicator
 
 Bytes = npt.NDArray[np.uint8]

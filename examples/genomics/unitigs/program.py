@@ -15,6 +15,7 @@ from examples.genomics.unitigs.output import NAMES, Input, write_results
 from examples.genomics.unitigs.pieces import pieces_of
 from examples.genomics.unitigs.ranking import rank_pieces
 from examples.genomics.unitigs.resume import Solid, load, save
+from examples.genomics.unitigs.segments import Segments
 from examples.workload.communicator import Communicator
 from examples.workload.program import run_program
 from examples.workload.results import prepare

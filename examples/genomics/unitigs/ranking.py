@@ -1,8 +1,9 @@
 """Where each piece stands in its unitig, by pointer doubling over all ranks. Takes ``comm``; nothing here imports MPI.
 
-Every piece looks both ways, and in each round what it sees reaches twice as far (Wyllie 1979), until it sees the unitig's end: after as
-many rounds as the longest unitig's number of pieces has bits. Each round is one question (8 bytes) and its answer (24 bytes) for every
-view that has not reached an end yet. Views that never do are in cycles, which are cut at their smallest k-mer, and ranked again.
+Every piece looks both ways, and in each round what it sees reaches twice as far (Wyllie 1979), until it sees the unitig's end:
+after as many rounds as the longest unitig's number of pieces has bits. Each round is one question (8 bytes) and its answer (24
+bytes) for every view that has not reached an end yet. Views that never do are in cycles, which are cut at their smallest k-mer,
+and ranked again.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from examples.genomics.kmers.words import Kmers
+from examples.genomics.unitigs.chains import NOBODY
 from examples.genomics.unitigs.exchange import Numbers, first_numbers, look_up
 from examples.genomics.unitigs.joins import Ends
 from examples.genomics.unitigs.pieces import Flags
-from examples.genomics.unitigs.segments import NOBODY, Segments
+from examples.genomics.unitigs.segments import Segments
 from examples.workload.communicator import Communicator
 
 _UNKNOWN = -1
@@ -78,7 +80,7 @@ def rank_pieces(comm: Communicator, pieces: Segments) -> Ranks:
     turned = from_right < from_left
     return Ranks(
         unitig=np.where(circular, least, np.minimum(from_left, from_right)).view(np.uint64),
-        offset=np.where(turned, to_right, to_left) - pieces.sizes,
+        offset=(np.where(turned, to_right, to_left) - pieces.sizes).astype(np.int64),
         turned=turned,
         circular=circular,
     )

@@ -1,7 +1,8 @@
 """What a run saves once it has counted: the k-mers of the graph, so that another goes on from there on any number of ranks.
 
-The k-mers of all ranks, one rank after the other, are in the order of places of the bins: one global array, which another number of
-ranks cuts at other places. What was read before that is saved by `kmers`; what comes after it takes a tenth of the time, and is done again.
+The k-mers of all ranks, one rank after the other, are in the order of places of the bins: one global array, which another number
+of ranks cuts at other places. What was read before that is saved by `kmers`; what comes after it takes a tenth of the time, and
+is done again.
 """
 
 from __future__ import annotations

@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.genomics.kmers.words import Counts, Kmers
-from examples.genomics.unitigs.chains import chains_of
+from examples.genomics.unitigs.chains import NOBODY, chains_of
 from examples.genomics.unitigs.joins import NEVER, Ends, end_keys, joined
 from examples.genomics.unitigs.strands import low_bases, reverse_complement
 
-NOBODY = -1  # an end that is joined to none
 GUEST = -2  # guest 0; guest 1 is -3, ...
 
 
@@ -72,7 +71,7 @@ class Compacted:
 
 
 def compact(
-    kmers: Kmers, counts: Counts, k: int, away: Ends, guest_keys: Kmers, first_segment: int = 0, first_guest: int = 0
+    kmers: Kmers, counts: Counts, k: int, away: Ends, guest_keys: Kmers, *, first_segment: int = 0, first_guest: int = 0
 ) -> Compacted:
     """Join the k-mers of one bin.
 

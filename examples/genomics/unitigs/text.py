@@ -13,14 +13,14 @@ _SIGNS = "-+"  # of an end: leaving a unitig by its start is walking it backward
 
 
 def fasta(unitigs: Unitigs, links: Numbers, first: int) -> Iterator[bytes]:
-    """``>id LN:i:letters KC:i:sum of counts km:f:mean count``, and links ``L:sign:id:sign``: first those at the start, then at the end.
+    """``>id LN:i:letters KC:i:sum of counts km:f:mean count``, and links ``L:sign:id:sign``: those at the start, then at the end.
 
     Args:
         unitigs: in order.
         links: (links, 2) from `links.links_of`.
         first: number of the first unitig.
     """
-    backward, forward = _links_by_unitig(links, first)
+    backward, forward = _links_by_unitig(links)
     for number, letters, kmers, abundance in _rows(unitigs, first):
         yield (
             (
@@ -32,7 +32,7 @@ def fasta(unitigs: Unitigs, links: Numbers, first: int) -> Iterator[bytes]:
         )
 
 
-def _links_by_unitig(links: Numbers, first: int) -> tuple[dict[int, str], dict[int, str]]:
+def _links_by_unitig(links: Numbers) -> tuple[dict[int, str], dict[int, str]]:
     """The text of links at the starts and at the ends of unitigs."""
     texts: tuple[dict[int, str], dict[int, str]] = {}, {}
     for end, other in links.tolist():

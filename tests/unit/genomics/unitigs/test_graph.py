@@ -77,7 +77,7 @@ def test_branching_graph(k: int, ranks: int) -> None:
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 20, 31, 64, 65, 400, 3000])
 def test_rings(length: int, ranks: int) -> None:
-    """Rings of any length, shorter than k and longer than a walk, are found, cut at their smallest k-mer, and said to be circular."""
+    """Rings shorter than k and longer than a walk are found, cut at their smallest k-mer, and said to be circular."""
     k = 21
     rng = np.random.default_rng(length)
     rings = ["".join(rng.choice(list("ACGT"), length)) for _ in range(5)] if length > 3 else ["A" * length, "AC" * length]
