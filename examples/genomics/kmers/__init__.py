@@ -2,17 +2,24 @@
 
 Takes: files of sequences, k.
 Gives: a sorted count table, its histogram, a summary; the same bytes for any number of ranks.
-May import: numpy, mpi4py (in ``__main__`` only), batchhpc.rank.
+May import: numpy, batchhpc.rank, examples.workload, examples.genomics.sequences; mpi4py in ``__main__`` only.
 
 How a run goes, and where to read it:
 
+    program.py     one run on all ranks
     arguments.py   what was asked for, or every problem with it
-    shares.py      which rank reads what
-    reads.py       a share of the input -> pieces of text: bases, with a break wherever no k-mer may pass
-    malformed.py   what is wrong with a file, and where
-    kernel.py      text -> canonical k-mers as 64-bit words; sorted words -> counts. Knows neither files nor MPI
-    parallel.py    rounds: read, scan, send every k-mer to the rank that owns it; then each rank counts its own
-    histogram.py   how many k-mers occur how often; plot.py draws it
+    counting.py    read, scan, exchange, count; what other programs use: `count_bins`
+        minimizers.py   which bin a k-mer belongs to
+        superkmers.py   text -> super-k-mers, 16 bytes each, grouped by bin
+        bins.py         which rank counts which bin
+        exchange.py     super-k-mers -> the rank that counts them, while the next text is scanned
+        count.py        one bin's super-k-mers -> k-mers in order, and how often each occurs
+        words.py        k-mers as 64-bit words
+        resume.py       what is saved, and how another number of ranks goes on from it
+    writing.py     bin after bin: counted, written by all ranks
+    table.py       the table's files, and looking k-mers up: `CountTable`
+    histogram.py   how many k-mers occur how often, and what that tells; plot.py draws it
     dump.py        the table as text
-    output.py      the files, written by all ranks at once and visible only when whole
+    output.py      the summary; all files become visible together
+    model.py       bytes and seconds of the exchange on many ranks
 """

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-from examples.genomics.kmers.kernel import MAX_K
+from examples.genomics.kmers.words import MAX_K
+from examples.genomics.sequences import Input, inspect
+from examples.workload.arguments import (
+    WITHOUT_END,
+    CheckpointPlan,
+    Parser,
+    add_checkpoint,
+    input_problem,
+    output_problem,
+    read_checkpoint,
+    size,
+    whole_number,
+)
+from examples.workload.errors import BadArguments
 
-_UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _CHUNK_LIMITS = 64, 1 << 28
-
-
-class BadArguments(Exception):
-    """The command line cannot be run; ``problems`` are all reasons, each beginning with the argument it is about."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +29,30 @@ class Arguments:
     """What one run does.
 
     Attributes:
-        inputs: FASTA and FASTQ files, gzipped or not.
+        inputs: the files.
         k: length of a k-mer, in bases.
         out: directory of the results.
         min: fewest occurrences of a k-mer in the table.
         tsv: write the table as text, too.
-        chunk: bytes of unpacked input that a rank reads in one round.
+        chunk: bytes of text that a rank reads in one round.
+        checkpoint: where and how often to save.
     """
 
-    inputs: tuple[str, ...]
+    inputs: tuple[Input, ...]
     k: int
     out: Path
     min: int
     tsv: bool
     chunk: int
+    checkpoint: CheckpointPlan
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise BadArguments([message])
-
-
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The arguments as ``--help`` shows them; all values are checked together, in `read_arguments`."""
-    parser = _Parser(prog="kmers", description="Exact canonical k-mer counts of FASTA and FASTQ files, over MPI.", add_help=False)
-    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="FASTA or FASTQ file, plain or gzipped")
+    parser = Parser("kmers", "Exact canonical k-mer counts of FASTA and FASTQ files, over MPI.")
+    parser.add_argument(
+        "inputs", nargs="*", metavar="INPUT", help="FASTA or FASTQ file, plain, gzip or BGZF; a path or s3://bucket/key"
+    )
     parser.add_argument("-k", default="31", metavar="BASES", help=f"length of a k-mer in bases, 1 to {MAX_K} (default: 31)")
     parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
     parser.add_argument(
@@ -65,62 +64,38 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--tsv", action="store_true", help="write the table as text, too: dump.tsv")
     parser.add_argument(
         "--chunk",
-        default="4 MiB",
+        default="8 MiB",
         metavar="SIZE",
-        help="text that a rank reads in one round, as in 512 KiB (default: 4 MiB)",
+        help="file that a rank reads in one round, as in 512 KiB (default: 8 MiB)",
     )
-    parser.add_argument("-h", "--help", action="store_true", help="show this and exit")
+    add_checkpoint(parser)
     return parser
 
 
 def read_arguments(words: Sequence[str]) -> Arguments | None:
-    """Check the words of a command line; None if it asks for help.
+    """Check the words of a command line, and look at the files; None if it asks for help.
 
     Raises:
         BadArguments: with all problems.
+        Malformed: a file is empty, or neither FASTA nor FASTQ.
     """
-    given, unknown = make_parser().parse_known_args(words)
-    if given.help:
+    problems: list[str] = []
+    given = make_parser().read(words, problems)
+    if given is None:
         return None
-    problems = [f"{word}: is not an argument of this program" for word in unknown]
     if not given.inputs:
         problems.append("INPUT: is missing; name at least one FASTA or FASTQ file")
-    problems += [problem for path in given.inputs if (problem := _file_problem(path))]
-    problems += [f"INPUT: {path} is named twice" for path in dict.fromkeys(given.inputs) if given.inputs.count(path) > 1]
-    k = _whole_number("-k", given.k, (1, MAX_K), problems)
+    problems += [problem for address in given.inputs if (problem := input_problem("INPUT", address))]
+    problems += [f"INPUT: {address} is named twice" for address in dict.fromkeys(given.inputs) if given.inputs.count(address) > 1]
+    k = whole_number("-k", given.k, (1, MAX_K), problems)
     if given.out is None:
         problems.append("--out: is missing; name a directory for the results")
-    elif Path(given.out).exists() and not Path(given.out).is_dir():
-        problems.append(f"--out: {given.out} is there and is not a directory")
-    least = _whole_number("--min", given.min, (1, 2**62), problems)
-    chunk = _size("--chunk", given.chunk, _CHUNK_LIMITS, problems)
+    elif problem := output_problem("--out", given.out):
+        problems.append(problem)
+    least = whole_number("--min", given.min, (1, WITHOUT_END), problems)
+    chunk = size("--chunk", given.chunk, _CHUNK_LIMITS, problems)
+    checkpoint = read_checkpoint(given, problems)
     if problems:
         raise BadArguments(problems)
-    return Arguments(tuple(given.inputs), k, Path(given.out), least, given.tsv, chunk)
-
-
-def _file_problem(path: str) -> str | None:
-    if not Path(path).exists():
-        return f"INPUT: {path} does not exist"
-    if not Path(path).is_file():
-        return f"INPUT: {path} is not a file"
-    if not os.access(path, os.R_OK):
-        return f"INPUT: {path} may not be read by this user"
-    return None
-
-
-def _whole_number(name: str, text: str, limits: tuple[int, int], problems: list[str]) -> int:
-    if re.fullmatch(r"-?\d{1,18}", text) and limits[0] <= int(text) <= limits[1]:
-        return int(text)
-    upper = f" to {limits[1]}" if limits[1] < 2**62 else " on"
-    problems.append(f"{name}: is {text!r}, but must be a whole number from {limits[0]}{upper}")
-    return limits[0]
-
-
-def _size(name: str, text: str, limits: tuple[int, int], problems: list[str]) -> int:
-    match = re.fullmatch(r"(\d{1,12}) ?([KMG]iB|)", text)
-    size = int(match[1]) * _UNITS[match[2]] if match else -1
-    if limits[0] <= size <= limits[1]:
-        return size
-    problems.append(f"{name}: is {text!r}, but must be a size from {limits[0]} bytes to {limits[1] >> 20} MiB, as in '512 KiB'")
-    return limits[0]
+    inputs = tuple(inspect(address) for address in given.inputs)
+    return Arguments(inputs, k, Path(given.out), least, given.tsv, chunk, checkpoint)

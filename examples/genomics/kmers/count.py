@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from examples.genomics.kmers.superkmers import LENGTH_BITS, LENGTH_MASK, Records, rows, words_of_record
 from examples.genomics.kmers.words import BASES_IN_A_WORD, Counts, Kmers, no_kmers, words_of
 
+Lengths = npt.NDArray[np.uint32]
+Places = npt.NDArray[np.int64]
+
 AT_ONCE = 1 << 22  # k-mers sorted at a time: a larger bin is counted in slices, which bounds memory
 _BLOCK = 1 << 13  # records expanded at a time: their words and temporaries stay in the second-level cache
 _FLAGS = 1 << 17
+_MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _NIBBLES, _PAIRS = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x3333333333333333)
 
 
@@ -24,7 +29,7 @@ class Counter:
         self._expanded = np.empty((self._words, 0), np.uint64)
         self._forward, self._reverse = (np.empty((self._words, _BLOCK), np.uint64) for _ in range(2))
         self._spare = np.empty(_BLOCK, np.uint64)
-        self._flags = np.empty(_FLAGS, bool)
+        self._flags, self._more_flags = np.empty(_FLAGS, bool), np.empty(_BLOCK, bool)
         self._firsts = np.empty(0, np.int64)
 
     def count(self, parts: Sequence[Records]) -> tuple[Kmers, Counts]:
@@ -40,19 +45,20 @@ class Counter:
         counted = [self._count_slice(records[each], lengths[each], int(lengths[each].sum(dtype=np.int64))) for each in slices]
         return merge(counted, self.k)
 
-    def _count_slice(self, records: Records, lengths: np.ndarray, total: int) -> tuple[Kmers, Counts]:  # type: ignore[type-arg]
+    def _count_slice(self, records: Records, lengths: Lengths, total: int) -> tuple[Kmers, Counts]:
         words = self._expand(records, lengths, total)
         if self._words == 1:
             words[0].sort()
             firsts = self._run_starts(words[0])
-            kmers = words[0][firsts]
-        else:
-            ordered = [np.take(each, order_of(words, self.k)) for each in words]
-            firsts = self._run_starts(*ordered)
-            kmers = np.stack([each[firsts] for each in ordered], axis=1)
-        return kmers, np.diff(firsts, append=total)
+            return words[0][firsts], np.diff(firsts, append=total)
+        # Equal k-mers come together by a fingerprint of both words, in one sort instead of three. Where two of them are
+        # equal by chance, a k-mer comes as several runs: `merge`, which puts the far fewer different k-mers in order, adds them.
+        ordered = _by_fingerprint(words)
+        firsts = self._run_starts(*ordered)
+        runs = np.stack([each[firsts] for each in ordered], axis=1)
+        return merge([(runs, np.diff(firsts, append=total))], self.k)
 
-    def _expand(self, records: Records, lengths: np.ndarray, total: int) -> Kmers:  # type: ignore[type-arg]
+    def _expand(self, records: Records, lengths: Lengths, total: int) -> Kmers:
         """Canonical k-mers of all records: (words, total), in no order.
 
         Records are put in order of falling length, so that the j-th k-mers of all that have one are those of a prefix: a few numpy
@@ -90,15 +96,23 @@ class Counter:
             np.minimum(one, other, out=out[0])
             np.right_shift(out[0], shift, out=out[0])
             return
-        shift = np.uint64(2 * (2 * BASES_IN_A_WORD - k))
         tail = k - BASES_IN_A_WORD
-        high, low = (self._word_at(forward, at, self._forward[row, :count]) for row, at in enumerate((there, there + tail)))
-        other_high, other_low = (
-            self._word_at(reverse, at, self._reverse[row, :count]) for row, at in enumerate((back, back + tail))
-        )
-        smaller = (other_high < high) | ((other_high == high) & (other_low < low))
-        np.copyto(out[0], np.where(smaller, other_high, high) >> shift)
-        np.copyto(out[1], np.where(smaller, other_low, low))
+        high, low = (self._word_at(forward, there + tail * row, self._forward[row, :count]) for row in range(2))
+        other_high, other_low = (self._word_at(reverse, back + tail * row, self._reverse[row, :count]) for row in range(2))
+        smaller, same = self._flags[:count], self._more_flags[:count]
+        np.less(other_high, high, out=smaller)
+        np.equal(other_high, high, out=same)
+        if same.any():  # rare: the first 32 bases are those of the other strand
+            smaller |= same & (other_low < low)
+        np.minimum(high, other_high, out=out[0])
+        np.right_shift(out[0], np.uint64(2 * (BASES_IN_A_WORD - tail)), out=out[0])
+        # The low word of the smaller strand: low ^ ((low ^ other) & -smaller) keeps to SIMD, `copyto(where=)` branches.
+        mask = self._spare[:count]
+        np.copyto(mask, smaller)
+        np.negative(mask, out=mask)
+        np.bitwise_xor(low, other_low, out=out[1])
+        np.bitwise_and(out[1], mask, out=out[1])
+        np.bitwise_xor(out[1], low, out=out[1])
 
     def _word_at(self, words: Kmers, base: int, buffer: Kmers) -> Kmers:
         """The 32 bases from a base on, of the first records."""
@@ -113,7 +127,7 @@ class Counter:
             np.bitwise_or(buffer, rest, out=buffer)
         return buffer
 
-    def _run_starts(self, *ordered: Kmers) -> np.ndarray:  # type: ignore[type-arg]
+    def _run_starts(self, *ordered: Kmers) -> Places:
         """Where a k-mer differs from the one before; in pieces that stay in the cache."""
         total, found = len(ordered[0]), 0
         if len(self._firsts) < total:
@@ -146,11 +160,26 @@ def _reverse_complement(words: Kmers) -> Kmers:
     return np.invert(reverse, out=reverse)
 
 
-def order_of(words: Kmers, k: int) -> np.ndarray:  # type: ignore[type-arg]
+def _by_fingerprint(words: Kmers) -> list[Kmers]:
+    """K-mers of two words (2, n) with equal ones side by side, collisions apart: hash and index as one number (see `Scanner`)."""
+    total = words.shape[1]
+    index_bits = np.uint64(max(1, total).bit_length())
+    index_mask = (np.uint64(1) << index_bits) - np.uint64(1)
+    keys = words[0] * _MIX[0]
+    keys += words[1] * _MIX[1]
+    keys &= ~index_mask
+    keys |= np.arange(total, dtype=np.uint64)
+    keys.sort()
+    keys &= index_mask
+    order = keys.view(np.int64)
+    return [each[order] for each in words]
+
+
+def order_of(words: Kmers, k: int) -> Places:
     """Which order sorts k-mers of two words (2, n).
 
-    From the lowest bits on, each time as many as fit into a word beside the place of before, which keeps the order of equal ones: two or
-    three SIMD sorts of about 10 ns, where numpy's `lexsort` takes more than 100.
+    From the lowest bits on, each time as many as fit into a word beside the place of before, which keeps the order of equal ones:
+    two or three SIMD sorts of about 15 ns, where numpy's `lexsort` takes more than 100.
     """
     total = words.shape[1]
     index_bits = max(1, total).bit_length()
@@ -174,14 +203,17 @@ def order_of(words: Kmers, k: int) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def merge(parts: Sequence[tuple[Kmers, Counts]], k: int) -> tuple[Kmers, Counts]:
-    """Several counts, each in order, as one."""
+    """Several counts as one, in order."""
     kmers = np.concatenate([no_kmers(k), *[each for each, _ in parts]])
     counts = np.concatenate([np.empty(0, np.int64), *[each for _, each in parts]])
     if not len(kmers):
         return kmers, counts
-    order = np.argsort(kmers, kind="stable") if kmers.ndim == 1 else order_of(np.ascontiguousarray(kmers.T), k)
-    kmers, counts = kmers[order], counts[order]
+    columns = np.ascontiguousarray(np.atleast_2d(kmers.T))  # columns side by side: in rows, each step takes 3 times as long
+    order = np.argsort(kmers, kind="stable") if kmers.ndim == 1 else order_of(columns, k)
+    columns, counts = columns[:, order], counts[order]
     new = np.ones(len(kmers), bool)
-    new[1:] = (kmers[1:] != kmers[:-1]).reshape(len(kmers) - 1, -1).any(axis=1)
+    new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
     firsts = np.flatnonzero(new)
-    return kmers[firsts], np.add.reduceat(counts, firsts)
+    if len(firsts) < len(kmers):
+        columns, counts = columns[:, firsts], np.add.reduceat(counts, firsts)
+    return columns[0] if kmers.ndim == 1 else np.ascontiguousarray(columns.T), counts

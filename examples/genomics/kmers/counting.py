@@ -14,18 +14,18 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from batchhpc.rank import Checkpoint, notice
-from examples.genomics.kmers.bins import Assignment, Numbers, bins_for, spread
+from examples.genomics.kmers.bins import MOST, Assignment, Numbers, bins_for, spread
 from examples.genomics.kmers.count import Counter
 from examples.genomics.kmers.exchange import Exchange, Received
 from examples.genomics.kmers.minimizers import Scheme
 from examples.genomics.kmers.resume import Saved, load, save
 from examples.genomics.kmers.superkmers import Grouped, Scanner, words_of_record
 from examples.genomics.kmers.words import Counts, Kmers
-from examples.genomics.sequences import Input, Packing, Reader, Schedule, Tally
+from examples.genomics.sequences import Format, Input, Packing, Reader, Schedule, Tally
 from examples.workload.communicator import Communicator
 
 CHUNK = 8 << 20
-_UNPACKED = 4  # a gzip file holds about so many times its size
+_UNPACKED = 4  # a packed file holds about so many times its size of text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +54,36 @@ class Counted:
     tally: Tally
     sent: int
     _rank: int
+    _counter: Counter
 
     @property
     def owner(self) -> Numbers:
         """(bins,) the rank that counts each bin."""
         return self.assignment.owner
 
-    def bins(self) -> Iterator[tuple[int, Kmers, Counts]]:
-        """This rank's bins by rising number: number, k-mers in order, how often each occurs. Bins without any are left out."""
-        counter = Counter(self.scheme.k)
+    def bins(self, start: int = 0, stop: int = MOST) -> Iterator[tuple[int, Kmers, Counts]]:
+        """This rank's bins of a range by rising number: number, k-mers in order, how often each occurs. Empty ones are left out."""
         first, last = self.assignment.first[self._rank : self._rank + 2]
         own = self.assignment.order[first:last]
         for place in np.argsort(own).tolist():
-            if parts := self.received.parts(place):
-                yield int(own[place]), *counter.count(parts)
+            if start <= own[place] < stop and (parts := self.received.parts(place)):
+                yield int(own[place]), *self._counter.count(parts)
 
 
 def scheme_for(inputs: Sequence[Input], k: int) -> Scheme:
     """As many bins as suit the size of the input."""
-    return Scheme(k, bins_for(sum(item.size * (1 if item.packing is Packing.PLAIN else _UNPACKED) for item in inputs)))
+    text = (
+        item.size * (1 if item.packing is Packing.PLAIN else _UNPACKED) // (2 if item.format is Format.FASTQ else 1)
+        for item in inputs
+    )
+    return Scheme(k, bins_for(sum(text)))  # half of a FASTQ file is qualities
 
 
 def count_bins(
     comm: Communicator,
     inputs: Sequence[Input],
     k: int,
+    *,
     chunk: int = CHUNK,
     keeping: Keeping | None = None,
     after_round: Callable[[int], None] = lambda _: None,
@@ -135,7 +140,7 @@ def count_bins(
     exchange.finish()
     if keeping and kept != rounds:
         keep(wait=True)
-    return Counted(scheme, assignment, exchange.received, _sum(comm, before, reader.tally), exchange.sent, comm.rank)
+    return Counted(scheme, assignment, exchange.received, _sum(comm, before, reader.tally), exchange.sent, comm.rank, Counter(k))
 
 
 def _places(assignment: Assignment, rank: int) -> int:

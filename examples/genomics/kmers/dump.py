@@ -1,4 +1,4 @@
-"""The count table as text: ``KMER<tab>COUNT`` a line, as ``kmc_dump`` writes it."""
+"""The count table as text: ``KMER<tab>COUNT`` a line, as ``kmc_dump`` writes it; in the table's order, bin by bin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from examples.genomics.kmers.kernel import Counts, Kmers, Text, decode
+from examples.genomics.kmers.words import Counts, Kmers, Text, decode
 
 _LINES = 1 << 15  # lines made at a time
 

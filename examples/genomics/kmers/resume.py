@@ -1,8 +1,8 @@
 """What a run saves, so that another goes on from it on any number of ranks.
 
-The records of all ranks, one after the other, are in the order of places of the bins: one global array. Another number of ranks cuts
-that array at other places, and nothing need be sent again. Counting itself is not saved: it is done again from the records of the last
-checkpoint, which is made when everything is read.
+The records of all ranks, one after the other, are in the order of places of the bins: one global array. Another number of ranks
+cuts it at other places, and nothing need be sent again. Counting itself is not saved: it is done again from the records of the
+last checkpoint, which is made when everything is read.
 """
 
 from __future__ import annotations

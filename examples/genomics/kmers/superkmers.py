@@ -1,14 +1,15 @@
-"""Text to super-k-mers: runs of windows with one minimizer, as records of a fixed size, grouped by bin. Knows neither files nor MPI.
+"""Text to super-k-mers: runs of windows with one minimizer, as records of a fixed size, grouped by bin.
 
-A *super-k-mer* of L k-mers is k + L - 1 bases: at k = 31 a record of 16 bytes holds 10 k-mers on average, where each by itself takes
-8 bytes. Layout of a record: bases from the highest bits of its first word on, two bits each, then anything, then L in the lowest 6 bits
-of its last word. What is longer than a record is cut into several.
+A *super-k-mer* of L k-mers is k + L - 1 bases: at k = 31 a record of 16 bytes holds 10 k-mers on average, where each by itself
+takes 8. Layout of a record: bases from the highest bits of its first word on, two bits each, then anything, then L in the lowest
+6 bits of its last word. What is longer than a record is cut into several. Knows neither files nor MPI.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ Offsets = npt.NDArray[np.int64]
 
 LENGTH_BITS = 6
 LENGTH_MASK = np.uint64((1 << LENGTH_BITS) - 1)
-_LONGEST_IN_TWO_WORDS = 41  # k up to which records of two words are fewer bytes a k-mer than records of four
+_LONGEST_IN_TWO_WORDS = 50  # k up to which records of two words are fewer bytes a k-mer than records of four
 _GROWTH = 1 << 16  # records
 _ALIGNED = np.complex128  # 16 bytes: numpy moves such an element at once (1 ns), a row of two words by a loop (9 ns)
 
@@ -126,7 +127,7 @@ class Scanner:
         return first[:runs], np.diff(first[: runs + 1])
 
     def _pack(self, first: Offsets, lengths: Offsets, out: Records) -> None:
-        """The bases from each position on: its bytes of four bases lie side by side in the array of its phase, position modulo 4."""
+        """The bases from each position on: bytes of four, which lie side by side in the array of its phase, position modulo 4."""
         fours = self._hasher.fours
         quarter = self._phases.shape[1]
         for phase in range(4):
@@ -141,7 +142,7 @@ class Scanner:
         out.reshape(-1).byteswap(inplace=True)
         last = out[:, -1]
         last &= ~LENGTH_MASK
-        last |= lengths.view(np.uint64)
+        last |= lengths.astype(np.uint64)
 
     def _grow(self, found: int, wanted: int) -> None:
         records, places = self._records, self._places
@@ -155,13 +156,13 @@ class Scanner:
         fits = (bins << index_bits) <= 1 << 32
         kind = np.uint32 if fits else np.uint64
         places = self._places[:found]
-        keys: npt.NDArray[np.unsignedinteger] = (places if place_of is None else place_of[places]).astype(kind)
-        keys <<= kind(index_bits)
+        keys: npt.NDArray[Any] = (places if place_of is None else place_of[places]).astype(kind)
+        keys <<= index_bits
         keys |= np.arange(found, dtype=kind)
         keys.sort()
         edges = np.arange(bins + 1, dtype=np.uint64) << np.uint64(index_bits)
         offsets = np.searchsorted(keys, edges[:-1].astype(kind))
-        keys &= kind((1 << index_bits) - 1)
+        keys &= (1 << index_bits) - 1
         grouped = room(found) if room else np.empty((found, self._words), np.uint64)
         # With mode="clip" take writes straight to `out`; else it goes through a copy, for it may have to raise.
         np.take(rows(self._records[:found], self.scheme.k), keys.astype(np.intp), out=rows(grouped, self.scheme.k), mode="clip")

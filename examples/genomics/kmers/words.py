@@ -1,9 +1,9 @@
 """K-mers as 64-bit words: letters to words and back.
 
-A base is two bits (A 0, C 1, G 2, T 3), so that the order of words is the alphabetical order of k-mers. Up to 31 bases are one word,
-and k-mers an array of shape (n,); up to 61 bases are two, the last 32 bases in the second, and k-mers an array of shape (n, 2).
-The *canonical* k-mer is the smaller of a k-mer and its reverse complement: a read comes from either strand, and both must count as
-the same k-mer.
+A base is two bits (A 0, C 1, G 2, T 3), so that the order of words is the alphabetical order of k-mers. Up to 31 bases are one
+word, and k-mers an array of shape (n,); up to 61 bases are two, the last 32 bases in the second, and k-mers an array of shape (n,
+2). The *canonical* k-mer is the smaller of a k-mer and its reverse complement: a read comes from either strand, and both must
+count as one.
 """
 
 from __future__ import annotations
