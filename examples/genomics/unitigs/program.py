@@ -65,7 +65,9 @@ def _solid_kmers(comm: Communicator, arguments: Arguments, ends_later: ExitStack
         reading = ends_later.enter_context(Checkpoint(f"{plan.where}/read", comm, inputs=inputs, version=VERSION))
         keeping = Keeping(reading, plan.every)
     with Progress(sum(item.size for item in arguments.inputs), "bytes", comm) as progress:
-        counted = count_bins(comm, arguments.inputs, arguments.k, arguments.chunk, keeping, progress.reach)
+        counted = count_bins(
+            comm, arguments.inputs, arguments.k, chunk=arguments.chunk, keeping=keeping, after_round=progress.reach
+        )
         progress.done()
     bins = []
     for number, kmers, counts in counted.bins():
