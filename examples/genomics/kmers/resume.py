@@ -53,11 +53,12 @@ def load(comm: Communicator, checkpoint: Checkpoint, scheme: Scheme) -> Saved | 
         return None
     sizes = found.shared[_SIZES]
     assignment = cut(found.shared[_ORDER], sizes, comm.size)
-    first, last = assignment.first[comm.rank], assignment.first[comm.rank + 1]
-    before = int(sizes[:first].sum())
-    own = sizes[first:last]
-    found = checkpoint.load(bounds={_RECORDS: (before, before + int(own.sum()))})
-    assert found
-    received = Received(int(last - first), words_of_record(scheme.k))
-    received.add(found.arrays[_RECORDS], own[None, :])
-    return Saved(found.step, assignment, received, dict(found.state))
+    first, last = assignment.first[comm.rank : comm.rank + 2].tolist()
+    own, before = sizes[first:last], int(sizes[:first].sum())
+    whole = checkpoint.load(
+        bounds={_RECORDS: (before, before + int(own.sum()))}
+    )  # the same: no run before this one may write any more
+    assert whole
+    received = Received(last - first, words_of_record(scheme.k))
+    received.add(whole.arrays[_RECORDS], own[None, :])
+    return Saved(whole.step, assignment, received, dict(whole.state))

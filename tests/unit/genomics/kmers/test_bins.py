@@ -10,12 +10,12 @@ from examples.genomics.kmers.bins import FEWEST, KMERS_IN_A_BIN, MOST, Assignmen
 sizes_of_bins = st.lists(st.integers(0, 10**6), min_size=1, max_size=64).map(lambda sizes: np.array(sizes, np.int64))
 
 
-def loads(assignment: Assignment, sizes: np.ndarray, ranks: int) -> list[int]:  # type: ignore[type-arg]
+def loads(assignment: Assignment, sizes: np.ndarray, ranks: int) -> list[int]:
     return [int(sizes[assignment.owner == rank].sum()) for rank in range(ranks)]
 
 
 @given(sizes=sizes_of_bins, ranks=st.integers(1, 9))
-def test_each_bin_has_one_rank_and_one_place(sizes: np.ndarray, ranks: int) -> None:  # type: ignore[type-arg]
+def test_each_bin_has_one_rank_and_one_place(sizes: np.ndarray, ranks: int) -> None:
     """However bins are dealt out, each has exactly one place, and each rank's places are neighbours."""
     for assignment in (spread(sizes, ranks), cut(np.argsort(sizes), np.sort(sizes), ranks)):
         assert sorted(assignment.order.tolist()) == list(range(len(sizes)))
@@ -26,7 +26,7 @@ def test_each_bin_has_one_rank_and_one_place(sizes: np.ndarray, ranks: int) -> N
 
 
 @given(sizes=sizes_of_bins, ranks=st.integers(1, 9))
-def test_no_rank_has_more_than_its_part_and_one_bin(sizes: np.ndarray, ranks: int) -> None:  # type: ignore[type-arg]
+def test_no_rank_has_more_than_its_part_and_one_bin(sizes: np.ndarray, ranks: int) -> None:
     """Spread or cut, no rank is further above the mean than the largest bin."""
     allowed = sizes.sum() / ranks + sizes.max() + len(sizes)
     assert max(loads(spread(sizes, ranks), sizes, ranks)) <= allowed
