@@ -1,7 +1,7 @@
 """Unitigs against BCALM2 2.2.3: CPU time and peak memory from FASTQ to unitigs, and that both find the same graph.
 
-Every row's graphs are compared in full: the unitigs (each the smaller of both strands, rings as rings), each one's sum
-of counts, and all links; a difference ends the benchmark. Ours also writes GFA. Needs Debian's bcalm; the reads are simulated, of known seeds.
+Every row's graphs are compared in full: the unitigs (each the smaller of both strands, rings as rings), each one's sum of counts,
+and all links; a difference ends the benchmark. Ours also writes GFA. Needs Debian's bcalm; reads are simulated, of known seeds.
 """
 
 from __future__ import annotations

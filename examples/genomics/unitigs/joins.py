@@ -47,16 +47,17 @@ def _keys(inward: Kmers, outward: Kmers) -> Kmers:
     return keys
 
 
-def joined(keys: Kmers) -> tuple[Ends, Ends]:
+def joined(keys: Kmers, most: int = MOST_ENDS) -> tuple[Ends, Ends]:
     """The places of ends that are joined, pair by pair; each end in at most one pair.
 
     Args:
         keys: all ends at their junctions, in any order (`end_keys`); those that are `NEVER` are left out.
+        most: ends matched at a time.
     """
-    if len(keys) <= MOST_ENDS:
+    if len(keys) <= most:
         return _match(keys)
     # Too many for one go (one minimizer has a large share of all k-mers): parts that hold whole junctions.
-    parts = 1 << (2 * len(keys) // MOST_ENDS).bit_length()
+    parts = 1 << (2 * len(keys) // most).bit_length()
     part_of = (keys >> _ONE) * _PART_MULTIPLIER >> np.uint64(64 - parts.bit_length() + 1)
     found = []
     for part in range(parts):

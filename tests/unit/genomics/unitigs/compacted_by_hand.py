@@ -37,7 +37,10 @@ def links_by_hand(unitigs: list[Unitig], k: int) -> set[tuple[int, int]]:
     for number, unitig in enumerate(unitigs):
         outward[2 * number] = reverse_complement(unitig.text[: k - 1])
         outward[2 * number + 1] = unitig.text[len(unitig.text) - (k - 1) :]
-    return {(one, other) for one in outward for other in outward if outward[one] == reverse_complement(outward[other])}
+    meeting: dict[str, list[int]] = {}
+    for end, junction in outward.items():
+        meeting.setdefault(reverse_complement(junction), []).append(end)
+    return {(end, other) for end, junction in outward.items() for other in meeting.get(junction, [])}
 
 
 def _to_the_right(path: list[str], counts: Mapping[str, int]) -> tuple[list[str], bool]:
