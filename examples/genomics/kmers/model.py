@@ -1,8 +1,9 @@
 """How many bytes the exchange of super-k-mers sends, and how long it takes, on many ranks.
 
-Assumed: minimizers of random sequence, so that a new super-k-mer begins at each sequence's start and then, for W m-mers in a k-mer, at 2
-of W + 1 positions; super-k-mers that fit into one record; even bins; every rank reads as much; one message from each rank to each other
-in each round; a network that gives a node `USABLE` of its rate while all ranks send, and a rank that takes `MESSAGE` for each message.
+Assumed: minimizers of random sequence, so that a new super-k-mer begins at each sequence's start and then, for W m-mers in a
+k-mer, at 2 of W + 1 positions; super-k-mers that fit into one record; even bins; every rank reads as much; one message from each
+rank to each other in each round; a network that gives a node `USABLE` of its rate while all ranks send, and a rank that takes
+`MESSAGE` for each message.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def reads(tmp_path: Path) -> tuple[Path, list[str]]:
 
 def table_of(counted: Counted) -> list[tuple[str, int]]:
     """What a rank counts; it must own it."""
-    rows = []
+    rows: list[tuple[str, int]] = []
     for number, kmers, counts in counted.bins():
         assert set(minimizer_bins(kmers, counted.scheme).tolist()) == {number}
         letters = [row.tobytes().decode() for row in decode(kmers, counted.scheme.k)]

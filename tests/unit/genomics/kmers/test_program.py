@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from examples.genomics.kmers.__main__ import main
-from examples.genomics.kmers.kernel import encode
-from examples.genomics.kmers.output import prepare
+from examples.genomics.kmers.program import main
+from examples.genomics.kmers.table import NAMES as TABLE
+from examples.genomics.kmers.table import CountTable
 from tests.unit.genomics.by_hand import count_by_hand
 from tests.unit.workload.thread_ranks import Aborted, ThreadComm, run_ranks
 
-NAMES = ["counts.npy", "dump.tsv", "histogram.svg", "histogram.tsv", "kmers.npy", "summary.json"]
+NAMES = sorted([*TABLE, "dump.tsv", "histogram.svg", "histogram.tsv", "summary.json"])
 
 
 def sequence(length: int) -> str:
@@ -41,7 +41,7 @@ def run(words: list[str], ranks: int = 1) -> int:
 
 
 def results(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
 def test_results_are_the_same_bytes_for_one_to_four_ranks(tmp_path: Path, inputs: list[str]) -> None:
@@ -62,13 +62,12 @@ def test_results_are_those_of_the_textbook(tmp_path: Path, inputs: list[str]) ->
     text = sequence(3000)
     reads = [text[start : start + 100] for start in range(0, 2900, 50)]
     expected = count_by_hand([text[:1700], text[1700:], *reads], 12)
-    assert np.load(out / "kmers.npy").tolist() == [encode(kmer) for kmer in expected]
-    assert np.load(out / "counts.npy").tolist() == list(expected.values())
-    assert (out / "dump.tsv").read_text() == "".join(f"{kmer}\t{count}\n" for kmer, count in expected.items())
+    assert dict(sorted(CountTable.open(out).items())) == expected
+    assert sorted((out / "dump.tsv").read_text().splitlines()) == [f"{kmer}\t{count}" for kmer, count in expected.items()]
     times = list(expected.values())
     histogram = "".join(f"{frequency} {times.count(frequency)}\n" for frequency in sorted(set(times)))
     assert (out / "histogram.tsv").read_text() == histogram
-    bases = "".join([text, *reads])
+    bases, peak = "".join([text, *reads]), max(range(2, 9), key=times.count)
     assert json.loads((out / "summary.json").read_text()) == {
         "k": 12,
         "min": 1,
@@ -76,10 +75,12 @@ def test_results_are_those_of_the_textbook(tmp_path: Path, inputs: list[str]) ->
         "sequences": 2 + len(reads),
         "bases": len(bases),
         "invalid": bases.count("N"),
+        "gc": round(sum(map(bases.upper().count, "GC")) / (len(bases) - bases.count("N")), 6),
         "total": sum(times),
         "distinct": len(times),
         "kept": len(times),
-        "peak": max(range(2, 9), key=times.count),
+        "peak": peak,
+        "genome_size": round(sum(times) / peak),
     }
 
 
@@ -88,12 +89,12 @@ def test_min_thins_the_table_but_not_the_histogram(tmp_path: Path, inputs: list[
     whole, thin = tmp_path / "whole", tmp_path / "thin"
     assert run([*inputs, "--out", str(whole)]) == 0
     assert run([*inputs, "--min", "3", "--out", str(thin)], ranks=2) == 0
-    kmers, counts = np.load(whole / "kmers.npy"), np.load(whole / "counts.npy")
-    assert np.array_equal(np.load(thin / "kmers.npy"), kmers[counts >= 3])
-    assert np.array_equal(np.load(thin / "counts.npy"), counts[counts >= 3])
+    everything = dict(CountTable.open(whole).items())
+    often = {kmer: count for kmer, count in everything.items() if count >= 3}
+    assert list(CountTable.open(thin).items()) == list(often.items())
     assert (thin / "histogram.tsv").read_bytes() == (whole / "histogram.tsv").read_bytes()
     summary = json.loads((thin / "summary.json").read_text())
-    assert (summary["distinct"], summary["kept"]) == (len(counts), int((counts >= 3).sum()))
+    assert (summary["distinct"], summary["kept"]) == (len(everything), len(often))
 
 
 def test_second_run_leaves_nothing_of_the_first(tmp_path: Path, inputs: list[str]) -> None:
@@ -114,7 +115,7 @@ def test_results_of_a_failed_run_are_not_visible(tmp_path: Path, inputs: list[st
     class DiskFull(ThreadComm):
         def Barrier(self) -> None:  # noqa: N802 - MPI's name
             super().Barrier()
-            if self.rank == 1 and list(out.glob("counts.npy.*.partial")):
+            if self.rank == 1 and list(out.glob("table/counts-15.npy.*.partial")):
                 raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(Aborted) as caught:
@@ -130,33 +131,25 @@ def test_files_of_others_stay(tmp_path: Path, inputs: list[str]) -> None:
     """Of what is in the directory only files with names of our own are removed."""
     out = tmp_path / "out"
     out.mkdir()
-    theirs = ["thesis.partial", "kmers.npy.partial", "kmers.npy.download.partial", "reads.01234567.partial"]
-    for name in [*theirs, "kmers.npy.0123abcd.partial", "shared.01234567.partial"]:
+    (out / "table").mkdir()
+    theirs = ["table/kmers-00.npy.download.partial", "table/kmers-00.npy.partial", "thesis.partial", "reads.01234567.partial"]
+    for name in [*theirs, "table/kmers-00.npy.0123abcd.partial", "shared.01234567.partial"]:
         (out / name).touch()
     assert run([inputs[0], "--out", str(out)], ranks=2) == 0
     assert {name for name in results(out) if name.endswith(".partial")} == set(theirs)
 
 
 def test_look_up_of_the_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The README's look-up prints the count of a k-mer in the table and 0 for any other, one beyond the last included."""
+    """The README's look-up prints the count of a k-mer in the table and 0 for any other."""
     path, out = tmp_path / "x.fa", tmp_path / "out"
     path.write_text(">a\nAAAACAAAAC\n")
     assert run([str(path), "-k", "5", "--out", str(out)]) == 0
-    readme = (Path(__file__).parents[3] / "examples/genomics/README.md").read_text()
+    readme = (Path(__file__).parents[4] / "examples/genomics/kmers/README.md").read_text()
     code = readme.partition("```python\n")[2].partition("```")[0].replace("results/kmers", str(out))
-    kmer = "AGCTTTTCATTCTGACTGCAACGGGCAATAT"
     capsys.readouterr()
-    for wanted in ("AAAAC", "AAAAA", "CCCCC"):
-        exec(code.replace(kmer, wanted), {})  # noqa: S102 - what the README tells its readers to run
-    assert capsys.readouterr().out.split() == ["2", "0", "0"]
-
-
-def test_directory_that_ranks_do_not_share_is_refused_before_the_work(tmp_path: Path) -> None:
-    """If a node has a directory of its own under the same name, the run ends before anything is counted."""
-    mine = [tmp_path / "node0", tmp_path / "node1"]
-    mine[1].mkdir()
-    with pytest.raises(FileNotFoundError, match="rank 1 does not see what rank 0 writes there; --out must be shared by all nodes"):
-        run_ranks(2, lambda comm: prepare(comm, mine[comm.rank]))
+    for wanted in ("AAAAC", "GTTTT", "CCCCC"):
+        exec(code.replace("AGCTTTTCATTCTGACTGCAACGGGCAATAT", wanted), {})  # noqa: S102 - what the README tells its readers to run
+    assert capsys.readouterr().out.split() == ["2", "2", "0"]
 
 
 def test_table_of_the_run_is_printed_once(tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,24 +160,25 @@ def test_table_of_the_run_is_printed_once(tmp_path: Path, inputs: list[str], cap
     assert run([inputs[0], "-k", "12", "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out == (
         "inputs     1 file, 3,008 bytes\n"
-        f"sequences  2, of 3,000 bases ({summary['invalid']} not A, C, G, T)\n"
+        f"sequences  2, of 3,000 bases ({summary['invalid']} not A, C, G, T; GC {summary['gc']:.2%})\n"
         "k          12\n"
         f"k-mers     {summary['total']:,}\n"
         f"distinct   {summary['distinct']:,} ({summary['kept']:,} in the table)\n"
         "peak       1 time\n"
+        f"genome     about {summary['total']:,} bases\n"
         f"results    {tmp_path / 'out'}\n"
     )
 
 
 def test_all_argument_problems_are_told_at_once_by_rank_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Wrong arguments end every rank with 2, and the problems stand once on stderr, all of them."""
-    words = [f"{tmp_path}/no.fa", str(tmp_path), "-k", "32", "--min", "x", "--chunk", "1 EiB", "--fast"]
+    words = [f"{tmp_path}/no.fa", str(tmp_path), "-k", "62", "--min", "x", "--chunk", "1 EiB", "--fast"]
     assert run(words, ranks=3) == 2
     assert capsys.readouterr().err.split("usage:")[0] == (
         "kmers: --fast: is not an argument of this program\n"
         f"kmers: INPUT: {tmp_path}/no.fa does not exist\n"
         f"kmers: INPUT: {tmp_path} is not a file\n"
-        "kmers: -k: is '32', but must be a whole number from 1 to 31\n"
+        "kmers: -k: is '62', but must be a whole number from 1 to 61\n"
         "kmers: --out: is missing; name a directory for the results\n"
         "kmers: --min: is 'x', but must be a whole number from 1 on\n"
         "kmers: --chunk: is '1 EiB', but must be a size from 64 bytes to 256 MiB, as in '512 KiB'\n"
@@ -208,7 +202,7 @@ def test_help_is_printed_once_and_is_no_error(capsys: pytest.CaptureFixture[str]
     assert run(["--help"], ranks=3) == 0
     shown = capsys.readouterr()
     assert shown.out.count("usage: kmers") == 1
-    assert "length of a k-mer in bases, 1 to 31 (default: 31)" in shown.out
+    assert "length of a k-mer in bases, 1 to 61 (default: 31)" in shown.out
     assert shown.err == ""
 
 
