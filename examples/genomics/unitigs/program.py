@@ -20,7 +20,7 @@ from examples.workload.communicator import Communicator
 from examples.workload.program import run_program
 from examples.workload.results import prepare
 
-VERSION = "1"  # of what checkpoints hold
+_VERSION = "1"  # of what checkpoints hold
 
 
 def main(comm: Communicator, words: Sequence[str]) -> int:
@@ -32,8 +32,8 @@ def find_unitigs(comm: Communicator, arguments: Arguments) -> None:
     """Count, compact, write the results, and print the table of the run on rank 0; collective."""
     place = prepare(comm, arguments.out, NAMES)
     scheme = scheme_for(arguments.inputs, arguments.k)
-    with ExitStack() as ends_later:
-        solid = _solid_kmers(comm, arguments, ends_later)
+    with ExitStack() as open_until_done:
+        solid = _solid_kmers(comm, arguments, open_until_done)
         what = Input(
             k=arguments.k,
             min=arguments.min,
@@ -49,34 +49,36 @@ def find_unitigs(comm: Communicator, arguments: Arguments) -> None:
         print(summary.as_table(str(arguments.out)), flush=True)
 
 
-def _solid_kmers(comm: Communicator, arguments: Arguments, ends_later: ExitStack) -> Solid:
-    """From the checkpoint, or counted."""
-    plan, keeping = arguments.checkpoint, None
-    after_counting: Checkpoint | None = None
-    if plan.where:
-        inputs = {item.address: item.version for item in arguments.inputs} | {"k": str(arguments.k)}
-        after_counting = ends_later.enter_context(
-            Checkpoint(f"{plan.where}/counted", comm, inputs=inputs | {"min": str(arguments.min)}, version=VERSION)
-        )
-        if solid := load(comm, after_counting):
-            if comm.rank == 0:
-                print("goes on from counted k-mers", flush=True)
-            return solid
-        reading = ends_later.enter_context(Checkpoint(f"{plan.where}/read", comm, inputs=inputs, version=VERSION))
-        keeping = Keeping(reading, plan.every)
+def _solid_kmers(comm: Communicator, arguments: Arguments, open_until_done: ExitStack) -> Solid:
+    """The k-mers that occur often enough: counted, or from the checkpoint."""
+    plan = arguments.checkpoint
+    if not plan.where:
+        return _count(comm, arguments, None)
+    # What was read holds for any --min, and what was counted for any --chunk: two checkpoints, each of its own arguments.
+    identity = {item.address: item.version for item in arguments.inputs} | {"-k": str(arguments.k)}
+    counted = Checkpoint(f"{plan.where}/counted", comm, inputs={**identity, "--min": str(arguments.min)}, version=_VERSION)
+    open_until_done.enter_context(counted)
+    if solid := load(comm, counted):
+        if comm.rank == 0:
+            print(f"goes on from the counted k-mers in {plan.where}", flush=True)
+        return solid
+    read = Checkpoint(f"{plan.where}/read", comm, inputs={**identity, "--chunk": str(arguments.chunk)}, version=_VERSION)
+    solid = _count(comm, arguments, Keeping(open_until_done.enter_context(read), plan.every))
+    save(comm, counted, solid)
+    return solid
+
+
+def _count(comm: Communicator, arguments: Arguments, keeping: Keeping | None) -> Solid:
     with Progress(sum(item.size for item in arguments.inputs), "bytes", comm) as progress:
         counted = count_bins(
             comm, arguments.inputs, arguments.k, chunk=arguments.chunk, keeping=keeping, after_round=progress.reach
         )
-        progress.done()
+        progress.reach(counted.tally.consumed)  # a gzip file's end mark comes after its last text
     bins = []
     for number, kmers, counts in counted.bins():
         if (often := counts >= arguments.min).any():
             bins.append(Bin(number, kmers[often], counts[often]))
-    solid = Solid(bins, counted.assignment, counted.tally.sequences, counted.tally.bases)
-    if after_counting:
-        save(comm, after_counting, solid)
-    return solid
+    return Solid(bins, counted.assignment, counted.tally.sequences, counted.tally.bases)
 
 
 def _joined(comm: Communicator, pieces: Segments, k: int) -> Unitigs:

@@ -49,7 +49,7 @@ def save(comm: Communicator, checkpoint: Checkpoint, solid: Solid) -> None:
         1,
         {
             _KMERS: np.concatenate([np.empty(0, np.uint64), *(item.kmers for item in ordered)]),
-            _COUNTS: np.concatenate([np.empty(0, np.uint32), *(item.counts for item in ordered)]),
+            _COUNTS: np.concatenate([np.empty(0, np.int64), *(item.counts for item in ordered)]),
         },
         shared={_ORDER: solid.assignment.order, _SIZES: total},
         state={"sequences": solid.sequences, "bases": solid.bases},

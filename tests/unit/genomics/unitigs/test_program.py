@@ -94,8 +94,18 @@ def test_goes_on_from_counted_kmers_on_another_number_of_ranks(
     words = [fasta, "-k", str(K), "--min", "1", "--checkpoint", str(tmp_path / "saved")]
     for ranks in (2, 1, 3):
         assert run([*words, "--out", str(tmp_path / str(ranks))], ranks) == 0
-        assert ("goes on from counted k-mers" in capsys.readouterr().out) == (ranks != 2)
+        assert ("goes on from the counted k-mers" in capsys.readouterr().out) == (ranks != 2)
     assert results(tmp_path / "2") == results(tmp_path / "1") == results(tmp_path / "3")
+
+
+def test_ranks_without_any_kmer_save_and_load(tmp_path: Path) -> None:
+    """A single k-mer, so that all ranks but one have none, is saved, loaded and written as by one rank."""
+    (tmp_path / "x.fa").write_text(f">a\n{'A' * 40}\n")
+    words = [str(tmp_path / "x.fa"), "-k", str(K), "--checkpoint", str(tmp_path / "saved")]
+    for ranks in (3, 2, 1):
+        assert run([*words, "--out", str(tmp_path / str(ranks))], ranks) == 0
+    assert (tmp_path / "3/unitigs.fa").read_text() == f">0 LN:i:{K} KC:i:26 km:f:26.0   L:-:0:-  L:+:0:+ \n{'A' * K}\n"
+    assert results(tmp_path / "3") == results(tmp_path / "2") == results(tmp_path / "1")
 
 
 def test_checkpoint_of_another_k_is_refused(fasta: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
