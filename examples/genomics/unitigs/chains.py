@@ -12,7 +12,7 @@ import numpy as np
 from examples.genomics.unitigs.joins import Ends
 
 NOBODY = -1  # what an end is joined to that is joined to none
-_CUT_EVERY = 64  # nodes
+CUT_EVERY = 64  # nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def chains_of(mates: Ends) -> Chains:
     """
     number = np.dtype(np.int32 if len(mates) < 1 << 31 else np.int64)  # half the memory, and of the cache
     walk: Ends = mates.astype(number)
-    cut = np.arange(0, len(walk), 2 * _CUT_EVERY)
+    cut = np.arange(0, len(walk), 2 * CUT_EVERY)
     other = walk[cut]
     walk[other[other >= 0]] = NOBODY
     walk[cut] = NOBODY
