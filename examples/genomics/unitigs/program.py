@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from batchhpc.rank import Checkpoint, Progress
 from examples.genomics.kmers.counting import Keeping, count_bins, scheme_for
+from examples.genomics.kmers.minimizers import Scheme
 from examples.genomics.unitigs.arguments import Arguments, make_parser, read_arguments
 from examples.genomics.unitigs.assembly import Unitigs, assemble
 from examples.genomics.unitigs.graph import Bin, segments_of
@@ -15,7 +16,6 @@ from examples.genomics.unitigs.output import NAMES, Input, write_results
 from examples.genomics.unitigs.pieces import pieces_of
 from examples.genomics.unitigs.ranking import rank_pieces
 from examples.genomics.unitigs.resume import Solid, load, save
-from examples.genomics.unitigs.segments import Segments
 from examples.workload.communicator import Communicator
 from examples.workload.program import run_program
 from examples.workload.results import prepare
@@ -42,8 +42,7 @@ def find_unitigs(comm: Communicator, arguments: Arguments) -> None:
             bases=solid.bases,
             kmers=int(comm.allreduce(sum(len(item.kmers) for item in solid.bins))),
         )
-        segments = segments_of(comm, solid.bins, scheme, solid.assignment.owner)
-        unitigs = _joined(comm, pieces_of(comm, segments), arguments.k)
+        unitigs = _compact(comm, solid, scheme, what.kmers)
     summary = write_results(comm, place, unitigs, links_of(comm, unitigs), what)
     if comm.rank == 0:
         print(summary.as_table(str(arguments.out)), flush=True)
@@ -56,7 +55,7 @@ def _solid_kmers(comm: Communicator, arguments: Arguments, open_until_done: Exit
         return _count(comm, arguments, None)
     # What was read holds for any --min, and what was counted for any --chunk: two checkpoints, each of its own arguments.
     identity = {item.address: item.version for item in arguments.inputs} | {"-k": str(arguments.k)}
-    counted = Checkpoint(f"{plan.where}/counted", comm, inputs={**identity, "--min": str(arguments.min)}, version=_VERSION)
+    counted = Checkpoint(f"{plan.where}/counted-{arguments.min}", comm, inputs={**identity, "--min": str(arguments.min)}, version=_VERSION)
     open_until_done.enter_context(counted)
     if solid := load(comm, counted):
         if comm.rank == 0:
@@ -81,5 +80,10 @@ def _count(comm: Communicator, arguments: Arguments, keeping: Keeping | None) ->
     return Solid(bins, counted.assignment, counted.tally.sequences, counted.tally.bases)
 
 
-def _joined(comm: Communicator, pieces: Segments, k: int) -> Unitigs:
-    return assemble(comm, pieces, rank_pieces(comm, pieces), k)
+def _compact(comm: Communicator, solid: Solid, scheme: Scheme, total: int) -> Unitigs:
+    own = max(1, sum(len(item.kmers) for item in solid.bins))
+    with Progress(total, "k-mers", comm) as progress:
+        # Ranks do not meet between bins; rank 0 tells of all what it knows of itself.
+        segments = segments_of(comm, solid.bins, scheme, solid.assignment.owner, lambda done: progress.reach(total * done // own))
+    pieces = pieces_of(comm, segments)
+    return assemble(comm, pieces, rank_pieces(comm, pieces), scheme.k)

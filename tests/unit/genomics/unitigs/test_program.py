@@ -98,6 +98,16 @@ def test_goes_on_from_counted_kmers_on_another_number_of_ranks(
     assert results(tmp_path / "2") == results(tmp_path / "1") == results(tmp_path / "3")
 
 
+def test_another_least_number_goes_on_from_what_was_read(fasta: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With another --min a run counts again from the same checkpoint, and writes what it writes without one."""
+    words = [fasta, "-k", str(K), "--checkpoint", str(tmp_path / "saved")]
+    assert run([*words, "--min", "1", "--out", str(tmp_path / "first")], 2) == 0
+    assert run([*words, "--min", "2", "--out", str(tmp_path / "second")], 1) == 0
+    assert run([fasta, "-k", str(K), "--min", "2", "--out", str(tmp_path / "fresh")], 3) == 0
+    assert results(tmp_path / "second") == results(tmp_path / "fresh") != results(tmp_path / "first")
+    assert "goes on" not in capsys.readouterr().out
+
+
 def test_ranks_without_any_kmer_save_and_load(tmp_path: Path) -> None:
     """A single k-mer, so that all ranks but one have none, is saved, loaded and written as by one rank."""
     (tmp_path / "x.fa").write_text(f">a\n{'A' * 40}\n")
