@@ -30,7 +30,7 @@ class Counter:
         self._forward, self._reverse = (np.empty((self._words, _BLOCK), np.uint64) for _ in range(2))
         self._spare = np.empty(_BLOCK, np.uint64)
         self._flags, self._more_flags = np.empty(_FLAGS, bool), np.empty(_BLOCK, bool)
-        self._firsts = np.empty(0, np.int64)
+        self._edges = np.empty(0, np.int64)
 
     def count(self, parts: Sequence[Records]) -> tuple[Kmers, Counts]:
         """The k-mers of all these records, in order, and how often each occurs; arrays of their own."""
@@ -49,14 +49,14 @@ class Counter:
         words = self._expand(records, lengths, total)
         if self._words == 1:
             words[0].sort()
-            firsts = self._run_starts(words[0])
-            return words[0][firsts], np.diff(firsts, append=total)
+            edges = self._run_edges(words[0])
+            return words[0][edges[:-1]], np.diff(edges)
         # Equal k-mers come together by a fingerprint of both words, in one sort instead of three. Where two of them are
         # equal by chance, a k-mer comes as several runs: `merge`, which puts the far fewer different k-mers in order, adds them.
         ordered = _by_fingerprint(words)
-        firsts = self._run_starts(*ordered)
-        runs = np.stack([each[firsts] for each in ordered], axis=1)
-        return merge([(runs, np.diff(firsts, append=total))], self.k)
+        edges = self._run_edges(*ordered)
+        runs = np.stack([each[edges[:-1]] for each in ordered], axis=1)
+        return merge([(runs, np.diff(edges))], self.k)
 
     def _expand(self, records: Records, lengths: Lengths, total: int) -> Kmers:
         """Canonical k-mers of all records: (words, total), in no order.
@@ -127,11 +127,11 @@ class Counter:
             np.bitwise_or(buffer, rest, out=buffer)
         return buffer
 
-    def _run_starts(self, *ordered: Kmers) -> Places:
-        """Where a k-mer differs from the one before; in pieces that stay in the cache."""
+    def _run_edges(self, *ordered: Kmers) -> Places:
+        """Where a k-mer differs from the one before, and the end; in pieces that stay in the cache."""
         total, found = len(ordered[0]), 0
-        if len(self._firsts) < total:
-            self._firsts = np.empty(total + total // 4, np.int64)
+        if len(self._edges) < total + 1:
+            self._edges = np.empty(total + total // 4 + 1, np.int64)
         for start in range(0, total, _FLAGS):
             stop = min(total, start + _FLAGS)
             flags = self._flags[: stop - start]
@@ -142,9 +142,10 @@ class Counter:
             for more in ordered[1:]:
                 flags[skip:] |= more[now] != more[before]
             places = np.flatnonzero(flags)
-            np.add(places, start, out=self._firsts[found : found + len(places)])
+            np.add(places, start, out=self._edges[found : found + len(places)])
             found += len(places)
-        return self._firsts[:found]
+        self._edges[found] = total
+        return self._edges[: found + 1]
 
 
 def _reverse_complement(words: Kmers) -> Kmers:

@@ -23,7 +23,8 @@ class Received:
 
     def __init__(self, places: int, words: int) -> None:
         self.places, self.words = places, words
-        self._rounds: list[tuple[Records, Numbers]] = []
+        self._rounds: list[tuple[Records, list[list[int]]]] = []  # offsets of the places, and the end, for each source
+        self._sizes = np.zeros(places, np.int64)
 
     def add(self, records: Records, sizes: Numbers) -> None:
         """Takes over an array of records: those of source 0, grouped by place, then those of source 1, ...
@@ -35,19 +36,21 @@ class Received:
         offsets = np.zeros((len(sizes), self.places + 1), np.int64)
         np.cumsum(sizes, axis=1, out=offsets[:, 1:])
         totals = offsets[:, -1]
-        self._rounds.append((records, offsets + (np.cumsum(totals) - totals)[:, None]))
+        self._rounds.append((records, (offsets + (np.cumsum(totals) - totals)[:, None]).tolist()))
+        self._sizes += sizes.sum(axis=0)
 
     def parts(self, place: int) -> list[Records]:
         """The records of one bin, in pieces."""
-        found = []
-        for records, offsets in self._rounds:
-            bounds = zip(offsets[:, place].tolist(), offsets[:, place + 1].tolist(), strict=True)
-            found += [records[start:stop] for start, stop in bounds if start < stop]
-        return found
+        return [
+            records[offsets[place] : offsets[place + 1]]
+            for records, sources in self._rounds
+            for offsets in sources
+            if offsets[place] < offsets[place + 1]
+        ]
 
     def sizes(self) -> Numbers:
         """(places,) how many records each bin has."""
-        return sum((np.diff(offsets, axis=1).sum(axis=0) for _, offsets in self._rounds), np.zeros(self.places, np.int64))
+        return self._sizes.copy()
 
     def merged(self) -> Records:
         """All records in one array, by place; what was held in rounds before is let go."""
@@ -55,6 +58,7 @@ class Received:
         nothing = np.empty((0, self.words), np.uint64)
         records = np.concatenate([nothing, *[part for place in range(self.places) for part in self.parts(place)]])
         self._rounds.clear()
+        self._sizes[:] = 0
         self.add(records, sizes[None, :])
         return records
 

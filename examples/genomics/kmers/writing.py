@@ -18,7 +18,7 @@ from examples.workload.communicator import Communicator
 from examples.workload.results import Place, npy_header
 
 DUMP = "dump.tsv"
-_HELD = 96 << 20  # bytes of counted bins that a rank holds at most, if no k-mer occurs twice, before all ranks write
+_HELD = 256 << 20  # bytes of counted bins that a rank holds at most, if no k-mer occurs twice, before all ranks write
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from examples.genomics.sequences.inputs import Input
 from examples.genomics.sequences.lines import HEADER, LAST_ASCII, NEWLINE, RETURN, Places, newlines
 from examples.genomics.sequences.place import malformed
 from examples.genomics.sequences.tally import Tally, Text
-from examples.genomics.sequences.windows import GzipStream, Window, begins_in_header
+from examples.genomics.sequences.windows import LONGEST_HEADER, GzipStream, Window, begins_in_header
 from examples.workload.errors import Malformed
 
 _FEW = 1 << 12  # bytes to a header at least, for headers to be taken out one by one
@@ -37,6 +37,8 @@ def read_chunk(item: Input, window: Window, k: int, tally: Tally) -> Text:
     _require_ascii(item, own, text, spot, window.offset)
     tally.add(text, headers, len(text) - headers)
     following: Text = np.empty(0, np.uint8)
+    if end.within_header:
+        _require_end_of_header(item, window)
     while len(own) and len(following) < k - 1:
         if window.buffer.size == window.inside and not window.more():
             break
@@ -44,6 +46,13 @@ def read_chunk(item: Input, window: Window, k: int, tally: Tally) -> Text:
         if len(following) < k - 1 and not window.more():
             break
     return np.concatenate((text, following[: k - 1], [np.uint8(NEWLINE)]))
+
+
+def _require_end_of_header(item: Input, window: Window) -> None:
+    """A header that goes on behind a chunk must end soon, since other chunks look back for its start only so far."""
+    while not (window.buffer.text[window.inside :] == NEWLINE).any() and window.more():
+        if window.buffer.size - window.inside > LONGEST_HEADER:
+            raise malformed(item, f"a header is longer than {LONGEST_HEADER:,} characters", window.offset() + window.inside)
 
 
 def read_on(item: Input, stream: GzipStream, spot: Spot, tally: Tally) -> tuple[Text, Spot]:
@@ -97,15 +106,14 @@ def _by_mask(block: Text, starts: Places, begun: Places, stops: Places) -> Text:
 
 
 def _join(block: Text) -> Text:
-    """Lines without headers, joined: those of one length by one copy (0.1 ns a byte), else letter by letter (2 ns)."""
+    """Lines without headers, joined: those of one length by one copy (0.1 ns a byte), others as text (0.3 to 1.3)."""
     ends = newlines(block)
     if len(ends) > 2 and not (block == RETURN).any():
         width = int(ends[1] - ends[0])
         if (np.diff(ends) == width).all():
             rows = block[ends[0] + 1 : ends[-1] + 1].reshape(-1, width)[:, :-1]
             return np.concatenate((block[: ends[0]], rows.reshape(-1), block[ends[-1] + 1 :]))
-    text: Text = block[(block != NEWLINE) & (block != RETURN)]
-    return text
+    return np.frombuffer(block.tobytes().replace(b"\n", b"").replace(b"\r", b""), np.uint8)
 
 
 def _require_ascii(item: Input, own: Text, text: Text, spot: Spot, offset: Callable[[], int]) -> None:

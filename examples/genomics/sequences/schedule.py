@@ -46,11 +46,11 @@ class Schedule:
     Args:
         inputs: the same on all ranks.
         chunk: bytes of text that a rank reads in a round, about.
-        state: from an earlier schedule of the same inputs and size of chunks; None: from the start.
+        state: from an earlier schedule of the same inputs, whose size of chunks goes on; None: from the start.
     """
 
     def __init__(self, inputs: Sequence[Input], chunk: int, state: dict[str, Any] | None = None) -> None:
-        self.chunk = chunk
+        self.chunk = chunk = state["chunk"] if state else chunk
         self._streams = [item for item in inputs if item.packing is Packing.GZIP]
         self._files = [item for item in inputs if item.packing is not Packing.GZIP]
         self._sizes = [chunk if item.packing is Packing.PLAIN else max(1, chunk // PACKED) for item in self._files]
@@ -91,7 +91,7 @@ class Schedule:
 
     def state(self) -> dict[str, Any]:
         """What all ranks have read so far, for JSON."""
-        return {"next": self._next, "streams": list(self._progress)}
+        return {"chunk": self.chunk, "next": self._next, "streams": list(self._progress)}
 
     def _hold(self, size: int) -> None:
         """Give streams that nobody reads to ranks that read none."""

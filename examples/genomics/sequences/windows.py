@@ -15,9 +15,10 @@ from examples.genomics.sequences.lines import HEADER
 from examples.genomics.sequences.place import malformed
 from examples.genomics.sequences.tally import Text
 from examples.workload.errors import Malformed
-from examples.workload.files import source
+from examples.workload.files import Source, source
 
 _FURTHER = 1 << 16  # bytes read at first beyond a chunk, or before it
+LONGEST_HEADER = 1 << 16  # bytes
 
 
 class Buffer:
@@ -78,12 +79,22 @@ class Window(Protocol):
         """How many bytes of text the file has before the chunk."""
 
 
+def _unchanged(item: Input) -> Source:
+    """The file, if it is still the one that was inspected."""
+    file = source(item.address)
+    if file.size != item.size:
+        raise Malformed(item.address, f"had {item.size} bytes when the run began, and now has {file.size}")
+    if file.version != item.version:
+        raise Malformed(item.address, "was written anew after the run began")
+    return file
+
+
 class PlainWindow:
     """A chunk of a file that is stored as it is."""
 
     def __init__(self, item: Input, buffer: Buffer, start: int, stop: int) -> None:
         self.item, self.buffer, self.inside = item, buffer, stop - start
-        self._file, self._start, self._end, self._step = source(item.address), start, start, _FURTHER
+        self._file, self._start, self._end, self._step = _unchanged(item), start, start, _FURTHER
         buffer.size = 0
         self._read(stop - start)
 
@@ -116,9 +127,7 @@ class BgzfWindow:
 
     def __init__(self, item: Input, buffer: Buffer, start: int, stop: int) -> None:
         self.item, self.buffer = item, buffer
-        self._file = source(item.address)
-        if self._file.size != item.size:
-            raise Malformed(item.address, f"had {item.size} bytes when the run began, and now has {self._file.size}")
+        self._file = _unchanged(item)
         self._start = bgzf.first_member(self._file, start)
         buffer.size = 0
         for text in self._texts(self._start, stop):
@@ -161,7 +170,7 @@ class GzipStream:
 
     def __init__(self, item: Input, offset: int) -> None:
         self.item, self.buffer, self.offset, self.at_end = item, Buffer(), offset, False
-        self._stored = source(item.address).stream()
+        self._stored = _unchanged(item).stream()
         self._file = gzip.GzipFile(fileobj=self._stored)
         self._consumed = 0
         left = offset
@@ -205,9 +214,9 @@ def begins_in_header(window: Window) -> tuple[bool, bool]:
     """Of a chunk of FASTA: whether it begins at the start of a line, and whether in the middle of a header."""
     line = b""
     for part in window.before():
-        at = part.rfind(b"\n")
-        if at >= 0:
-            line = part[at + 1 :] + line[:1] if at + 1 < len(part) else line
+        line = part[part.rfind(b"\n") + 1 :] + line
+        if b"\n" in part:
             return not line, line.startswith(bytes([HEADER]))
-        line = part
+        if len(line) > LONGEST_HEADER:
+            return False, False  # the middle of a sequence in one line
     return not line, line.startswith(bytes([HEADER]))

@@ -58,6 +58,14 @@ MALFORMED = {
         FASTQ.replace(b"TTGCA", b"+TGCA"),
         "record 2, line 6: here is '+TGCA', but a read must not begin with '+'",
     ),
+    "read that begins with @": (
+        FASTQ.replace(b"TTGCA", b"@TGCA").replace(b"@@@@@", b"+@@@@"),
+        "record 2, line 6: here is '@TGCA', but a read must not begin with '@'",
+    ),
+    "name left out": (
+        b"@r\nT\n+\n@\n@r\ncG\n+\n@+\n+A\n+\n+I\n",
+        "record 3, line 9: a record must begin with '@', but here is '+A'",
+    ),
     "four blank lines between records": (
         FASTQ.replace(b"@r2", b"\n\n\n\n@r2"),
         "record 2, line 5: a record must begin with '@', but here is ''",
@@ -89,6 +97,14 @@ MALFORMED = {
         "record 2, line 5: a record must begin with '@', but here is 'ré'",
     ),
 }
+
+
+def test_endless_header_is_refused(tmp_path: Path) -> None:
+    """A header that is longer than chunks look back is an error instead of a sequence."""
+    path = tmp_path / "bad"
+    path.write_bytes(b">a\nACGT\n>" + b"x" * 200_000 + b"\nACGT\n")
+    with pytest.raises(Malformed, match="a header is longer than 65,536 characters"):
+        read_all(path, 1000)
 
 
 def read_all(path: Path, chunk: int) -> None:

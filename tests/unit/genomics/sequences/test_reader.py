@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +40,7 @@ def read(
     state, left, after = None, list(stops), ranks
 
     def program(comm: ThreadComm) -> tuple[list[str], Tally, str | None]:
-        schedule = Schedule(inputs, chunk, json.loads(state) if state else None)
+        schedule = Schedule(inputs, chunk + comm.size if state else chunk, json.loads(state) if state else None)
         reader = Reader(comm, schedule, k)
         texts, rounds = [], 0
         while (text := reader.next_round()) is not None:
@@ -181,7 +182,18 @@ def test_file_that_shrinks_is_not_taken_for_whole(tmp_path: Path, packing: str) 
     size = path.stat().st_size
     schedule = Schedule([inspect(str(path))], 100)
     path.write_bytes(path.read_bytes()[:7])
-    with pytest.raises(Malformed, match=rf"x\.fa: had {size} bytes when the run began, and now (ends at byte|has) 7"):
+    with pytest.raises(Malformed, match=rf"x\.fa: had {size} bytes when the run began, and now has 7"):
+        run_ranks(1, lambda comm: Reader(comm, schedule, K).next_round())
+
+
+def test_file_that_is_replaced_is_noticed(tmp_path: Path) -> None:
+    """Another file of the same size at the same place is an error, too."""
+    path = tmp_path / "x.fa"
+    path.write_bytes(b">a\nACGTACGT\n")
+    schedule = Schedule([inspect(str(path))], 100)
+    path.write_bytes(b">b\nACGTACGT\n")
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(Malformed, match=r"x\.fa: was written anew after the run began"):
         run_ranks(1, lambda comm: Reader(comm, schedule, K).next_round())
 
 
@@ -261,7 +273,7 @@ def test_gzip_files_go_to_different_ranks_and_chunks_to_the_others() -> None:
     assert told(4) == ["a", "p40", "c", "p80"]
     schedule.advance(4, {0: None, 2: {"offset": 9}})
     assert told(4) == ["-", "-", "c", "-"]
-    assert schedule.state() == {"next": 3, "streams": [None, None, {"offset": 9}]}
+    assert schedule.state() == {"chunk": 40, "next": 3, "streams": [None, None, {"offset": 9}]}
 
 
 def test_text_of_few_gzip_files_is_dealt_out(tmp_path: Path) -> None:
