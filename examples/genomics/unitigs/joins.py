@@ -67,7 +67,7 @@ def joined(keys: Kmers, most: int = MOST_ENDS) -> tuple[Ends, Ends]:
 
 
 def _match(keys: Kmers) -> tuple[Ends, Ends]:
-    """By sorting fingerprints of junctions that carry the place in their low bits: 10 ns an end; an argsort of keys takes 90."""
+    """By sorting fingerprints of junctions with the place in their low bits: 7 to 10 ns an end, where argsort takes 18 to 26."""
     bits = np.uint64(len(keys).bit_length())
     low = _ONE << bits
     low -= _ONE

@@ -55,13 +55,14 @@ def _solid_kmers(comm: Communicator, arguments: Arguments, open_until_done: Exit
         return _count(comm, arguments, None)
     # What was read holds for any --min, and what was counted for any --chunk: two checkpoints, each of its own arguments.
     identity = {item.address: item.version for item in arguments.inputs} | {"-k": str(arguments.k)}
-    counted = Checkpoint(f"{plan.where}/counted-{arguments.min}", comm, inputs={**identity, "--min": str(arguments.min)}, version=_VERSION)
+    of_counted, of_read = {**identity, "--min": str(arguments.min)}, {**identity, "--chunk": str(arguments.chunk)}
+    counted = Checkpoint(f"{plan.where}/counted-{arguments.min}", comm, inputs=of_counted, version=_VERSION)
     open_until_done.enter_context(counted)
     if solid := load(comm, counted):
         if comm.rank == 0:
             print(f"goes on from the counted k-mers in {plan.where}", flush=True)
         return solid
-    read = Checkpoint(f"{plan.where}/read", comm, inputs={**identity, "--chunk": str(arguments.chunk)}, version=_VERSION)
+    read = Checkpoint(f"{plan.where}/read", comm, inputs=of_read, version=_VERSION)
     solid = _count(comm, arguments, Keeping(open_until_done.enter_context(read), plan.every))
     save(comm, counted, solid)
     return solid
