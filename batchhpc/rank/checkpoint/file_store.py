@@ -20,6 +20,7 @@ _LIBC: Final = ctypes.CDLL(None)
 _SYNC_FILE_RANGE_WRITE: Final = 2
 _TEMPORARY: Final = "tmp"
 _OWN_NAME: Final = f"{socket.gethostname()}-{os.getpid()}"
+_NUMBERS: Final = itertools.count()  # of temporary files of this process: two stores may write to one place
 
 
 class FileStore:
@@ -33,7 +34,6 @@ class FileStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._names = itertools.count()
 
     @property
     def name(self) -> str:
@@ -73,7 +73,7 @@ class FileStore:
         raise AssertionError
 
     def _link(self, path: Path, data: bytes) -> bool:
-        temporary = self._root / _TEMPORARY / f"{_OWN_NAME}-{next(self._names)}"
+        temporary = self._root / _TEMPORARY / f"{_OWN_NAME}-{next(_NUMBERS)}"
         _make_directory(temporary.parent)
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
