@@ -1,0 +1,172 @@
+"""Linear regression of each variant, as ``plink2 --glm hide-covar`` does it: people whose call is missing are left out, variant by variant.
+
+With an orthonormal basis Q of the covariates and the residual r of the phenotype, a variant g needs only g'g, Q'g and r'g
+(Frisch-Waugh-Lovell): beta = (r'g) / (g'g - |Q'g|^2). g'g and sums of g are counts; the rest is one product of dosages with the
+columns [Q, r] of all traits. Missing calls take their people's rows out of Q'Q, Q'r and r'r; the dosage is 0 there, so g has left already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from examples.genomics.gwas.bed import Packed
+from examples.genomics.gwas.design import Design
+from examples.genomics.gwas.genotypes import Counted, Counts, Dosages, count, mask, missing_positions
+from examples.genomics.gwas.slices import SlicedColumns
+
+Matrix = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+OK, TOO_FEW, CONSTANT, TOO_CORRELATED, INFLATED, DEFICIENT = range(6)
+_MOST_CORRELATION, _MOST_INFLATION = 0.999, 50.0  # plink2's limits
+_SAFE_LEVERAGE = 0.9  # of the people who are missing together: below 1 they cannot take a covariate with them
+_SINGULAR = 1e-10
+_GATHERED = 1 << 13  # missing calls whose rows are gathered at once: they stay in the L2 cache
+
+
+class Estimates(NamedTuple):
+    """What regression says of each variant: (variants,) each; nan where ``code`` is not `OK`.
+
+    Attributes:
+        people: whose genotype is known.
+        beta: effect of one more A1 allele: of a binary trait the log of the odds ratio.
+        se: its standard error.
+        code: why there is none.
+        firth: whether the likelihood was penalized (Firth), which linear regression never does.
+    """
+
+    people: npt.NDArray[np.int64]
+    beta: Matrix
+    se: Matrix
+    code: npt.NDArray[np.int64]
+    firth: npt.NDArray[np.bool_]
+
+
+class LinearScan:
+    """The quantitative traits of one design against any variants."""
+
+    def __init__(self, design: Design, width: int) -> None:
+        """Prepare the columns.
+
+        Args:
+            design: at least one of its traits is quantitative.
+            width: people of a row of dosages, padding included.
+        """
+        self._design = design
+        self._people, self._covariates = design.basis.shape
+        self._first = design.basis[0, 0]  # the basis' first vector is this number for everybody
+        self._mask = None if design.included.all() else mask(design.included, width)
+        residuals, self._squares = [], []
+        for trait in design.traits:
+            if not trait.binary:
+                values = trait.values - trait.values.mean()
+                for _ in range(2):  # twice is enough
+                    values = values - design.basis @ (design.basis.T @ values)
+                residuals.append(values)
+                self._squares.append(float(values @ values))
+        rows = np.flatnonzero(design.included)
+        columns = np.column_stack([design.basis, *residuals])
+        self._rows = np.zeros((width + 1, columns.shape[1]))  # the last is nobody's
+        self._rows[rows] = columns
+        self._sliced = SlicedColumns(self._rows[:width, 1:])
+        triangle = design.basis.T @ design.covariates
+        self._to_coefficients = np.linalg.inv(triangle)  # of covariates, from those of the basis
+        self._correlations = triangle / np.sqrt(self._people)  # of basis vectors with covariates
+        self._inflations = np.square(self._to_coefficients[1:]).sum(axis=1) * self._people
+
+    def scan(self, packed: Packed, dosages: Dosages) -> list[Estimates]:
+        """One `Estimates` for each quantitative trait.
+
+        Args:
+            packed: (variants, width / 4).
+            dosages: of the same, (variants, width).
+        """
+        own = packed if self._mask is None else packed | self._mask
+        counts = count(own, self._people)
+        products = self._sliced.times(dosages)
+        on_basis = np.column_stack([counts.a1 * self._first, products[:, : self._covariates - 1]])
+        on_residuals = products[:, self._covariates - 1 :]
+        explained = np.square(on_basis).sum(axis=1)
+        with_residuals = np.zeros_like(on_residuals)  # of what basis and residuals have in common once people are missing
+        left = np.broadcast_to(np.array(self._squares), on_residuals.shape).copy()
+        deficient = np.zeros(len(packed), np.bool_)
+        p = self._covariates
+        for rows, people in _runs_with_missing(own, counts.missing, nobody=len(self._rows) - 1):
+            gathered = self._rows[people]
+            lost = np.matmul(gathered.transpose(0, 2, 1), gathered)
+            kept = np.eye(p) - lost[:, :p, :p]
+            deficient[rows] = _are_singular(kept)
+            kept[deficient[rows]] = np.eye(p)
+            sides = np.concatenate([on_basis[rows, :, None], -lost[:, :p, p:]], axis=2)
+            solved = np.linalg.solve(kept, sides)
+            explained[rows] = (on_basis[rows] * solved[:, :, 0]).sum(axis=1)
+            with_residuals[rows] = (on_basis[rows, :, None] * solved[:, :, 1:]).sum(axis=1)
+            lost_squares = np.einsum("vkk->vk", lost[:, p:, p:])
+            left[rows] -= lost_squares + (sides[:, :, 1:] * solved[:, :, 1:]).sum(axis=1)
+        code = self._codes(counts, on_basis, explained, deficient)
+        return [
+            self._estimates(counts, code, explained, on_residuals[:, at] - with_residuals[:, at], left[:, at])
+            for at in range(len(self._squares))
+        ]
+
+    def _codes(
+        self, counts: Counts, on_basis: Matrix, explained: Matrix, deficient: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """Why there is no estimate: the first reason that plink2 gives."""
+        called, squares = counts.called, counts.het + 4 * counts.hom_a1
+        spread = squares - np.square(counts.a1) / np.maximum(called, 1)
+        rest = squares - explained
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inflation = spread / rest
+            coefficients = on_basis @ self._to_coefficients.T
+            others = self._inflations + np.square(coefficients[:, 1:]) * self._people / rest[:, None]
+            inflation = np.maximum(inflation, others.max(axis=1, initial=0.0))
+            correlation = np.abs(on_basis[:, 1:] @ self._correlations[1:, 1:]).max(axis=1, initial=0.0) / np.sqrt(spread)
+        constant = np.square(counts.a1) == called * squares
+        reasons = [
+            called <= self._covariates + 1,
+            constant,
+            deficient,
+            correlation > _MOST_CORRELATION,
+            ~(inflation <= _MOST_INFLATION),
+        ]
+        return np.select(reasons, [TOO_FEW, CONSTANT, DEFICIENT, TOO_CORRELATED, INFLATED], OK)
+
+    def _estimates(self, counts: Counts, code: npt.NDArray[np.int64], explained: Matrix, along: Matrix, left: Matrix) -> Estimates:
+        squares = counts.het + 4 * counts.hom_a1
+        called = counts.called
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rest = squares - explained
+            beta = along / rest
+            se = np.sqrt((left - beta * along) / (called - self._covariates - 1) / rest)
+        bad = code != OK
+        beta[bad] = se[bad] = np.nan
+        return Estimates(called, beta, se, code, np.zeros(len(code), np.bool_))
+
+
+def _runs_with_missing(packed: Packed, missing: Counted, nobody: int) -> Iterator[tuple[Rows, Rows]]:
+    """Variants with missing calls, some at a time, and their people, (variants, most of them), filled up with ``nobody``."""
+    if not missing.any():
+        return
+    people = missing_positions(packed)[1]
+    starts = np.cumsum(missing) - missing
+    order = np.argsort(missing, kind="stable")[(missing == 0).sum() :]  # alike ones together: little to fill up
+    while len(order):
+        sizes = missing[order]
+        rows = order[: max(1, int((sizes * np.arange(1, len(order) + 1) <= _GATHERED).sum()))]
+        order = order[len(rows) :]
+        slots = np.arange(missing[rows[-1]])
+        found = people[np.minimum(starts[rows, None] + slots, len(people) - 1)]
+        yield rows, np.where(slots < missing[rows, None], found, nobody)
+
+
+def _are_singular(kept: Matrix) -> npt.NDArray[np.bool_]:
+    """Whether a covariate has left with the people: of matrices I - D, whose eigenvalues are at least 1 - trace(D)."""
+    singular = np.zeros(len(kept), np.bool_)
+    doubtful = kept.shape[1] - np.einsum("vii->v", kept) > _SAFE_LEVERAGE
+    if doubtful.any():
+        singular[doubtful] = np.linalg.eigvalsh(kept[doubtful])[:, 0] < _SINGULAR
+    return singular
