@@ -39,7 +39,7 @@ class Plan:
 
     @property
     def columns(self) -> int:
-        """Of a block of vectors: some more than components, or the last ones need many passes, and 16 of float32 make a step of BLAS."""
+        """Of a block of vectors: more than components, or the last ones need many passes; 16 of float32 are a step of BLAS."""
         return -(-(self.components + 6) // 16) * 16
 
 
