@@ -1,48 +1,28 @@
-"""Linear regression of each variant, as ``plink2 --glm hide-covar`` does it: people whose call is missing are left out, variant by variant.
+"""Linear regression of each variant, as ``plink2 --glm hide-covar`` does it: whose call is missing is left out, variant by variant.
 
 With an orthonormal basis Q of the covariates and the residual r of the phenotype, a variant g needs only g'g, Q'g and r'g
 (Frisch-Waugh-Lovell): beta = (r'g) / (g'g - |Q'g|^2). g'g and sums of g are counts; the rest is one product of dosages with the
-columns [Q, r] of all traits. Missing calls take their people's rows out of Q'Q, Q'r and r'r; the dosage is 0 there, so g has left already.
+columns [Q, r] of all traits. Missing calls take their people's rows out of Q'Q, Q'r and r'r; their dosage is 0, so g needs nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from examples.genomics.gwas.bed import Packed
 from examples.genomics.gwas.design import Design
+from examples.genomics.gwas.estimates import MOST_CORRELATION, MOST_INFLATION, Code, Estimates
 from examples.genomics.gwas.genotypes import Counted, Counts, Dosages, count, mask, missing_positions
 from examples.genomics.gwas.slices import SlicedColumns
 
 Matrix = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
-OK, TOO_FEW, CONSTANT, TOO_CORRELATED, INFLATED, DEFICIENT = range(6)
-_MOST_CORRELATION, _MOST_INFLATION = 0.999, 50.0  # plink2's limits
 _SAFE_LEVERAGE = 0.9  # of the people who are missing together: below 1 they cannot take a covariate with them
 _SINGULAR = 1e-10
 _GATHERED = 1 << 13  # missing calls whose rows are gathered at once: they stay in the L2 cache
-
-
-class Estimates(NamedTuple):
-    """What regression says of each variant: (variants,) each; nan where ``code`` is not `OK`.
-
-    Attributes:
-        people: whose genotype is known.
-        beta: effect of one more A1 allele: of a binary trait the log of the odds ratio.
-        se: its standard error.
-        code: why there is none.
-        firth: whether the likelihood was penalized (Firth), which linear regression never does.
-    """
-
-    people: npt.NDArray[np.int64]
-    beta: Matrix
-    se: Matrix
-    code: npt.NDArray[np.int64]
-    firth: npt.NDArray[np.bool_]
 
 
 class LinearScan:
@@ -55,18 +35,17 @@ class LinearScan:
             design: at least one of its traits is quantitative.
             width: people of a row of dosages, padding included.
         """
-        self._design = design
+        self.traits = [trait for trait in design.traits if not trait.binary]
         self._people, self._covariates = design.basis.shape
         self._first = design.basis[0, 0]  # the basis' first vector is this number for everybody
         self._mask = None if design.included.all() else mask(design.included, width)
         residuals, self._squares = [], []
-        for trait in design.traits:
-            if not trait.binary:
-                values = trait.values - trait.values.mean()
-                for _ in range(2):  # twice is enough
-                    values = values - design.basis @ (design.basis.T @ values)
-                residuals.append(values)
-                self._squares.append(float(values @ values))
+        for trait in self.traits:
+            values = trait.values
+            for _ in range(2):  # twice is enough
+                values = values - design.basis @ (design.basis.T @ values)
+            residuals.append(values)
+            self._squares.append(float(values @ values))
         rows = np.flatnonzero(design.included)
         columns = np.column_stack([design.basis, *residuals])
         self._rows = np.zeros((width + 1, columns.shape[1]))  # the last is nobody's
@@ -130,10 +109,10 @@ class LinearScan:
             called <= self._covariates + 1,
             constant,
             deficient,
-            correlation > _MOST_CORRELATION,
-            ~(inflation <= _MOST_INFLATION),
+            correlation > MOST_CORRELATION,
+            ~(inflation <= MOST_INFLATION),
         ]
-        return np.select(reasons, [TOO_FEW, CONSTANT, DEFICIENT, TOO_CORRELATED, INFLATED], OK)
+        return np.select(reasons, [Code.TOO_FEW, Code.CONSTANT, Code.DEFICIENT, Code.TOO_CORRELATED, Code.INFLATED], Code.OK)
 
     def _estimates(self, counts: Counts, code: npt.NDArray[np.int64], explained: Matrix, along: Matrix, left: Matrix) -> Estimates:
         squares = counts.het + 4 * counts.hom_a1
@@ -142,7 +121,7 @@ class LinearScan:
             rest = squares - explained
             beta = along / rest
             se = np.sqrt((left - beta * along) / (called - self._covariates - 1) / rest)
-        bad = code != OK
+        bad = code != Code.OK
         beta[bad] = se[bad] = np.nan
         return Estimates(called, beta, se, code, np.zeros(len(code), np.bool_))
 

@@ -1,9 +1,8 @@
 """Exact products of dosages with real columns, at the speed of float32.
 
-Each column is cut into integers of ten bits, three or more of them: so many bits as float64 arithmetic of the same length keeps in
-effect. A dosage is at most 2, so sums over 4,096 people stay below 2^24: every product and every sum in float32 is exact, in any order,
-and the result has the same bits for any block of variants, on any machine (Ozaki et al. 2012, "Error-free transformations of matrix
-multiplication"). 0.5-0.7 ns a genotype and column of ten, against 1.15 ns of float64.
+Each column is cut into integers of ten bits, three or four of them. A dosage is at most 2, so sums over 4,096 people stay below 2^24:
+every product and every sum in float32 is exact, in any order, and the result has the same bits for any block of variants, anywhere
+(Ozaki et al. 2012, "Error-free transformations of matrix multiplication"). 1.1 ns a genotype for 11 columns, against 1.5 in float64.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class SlicedColumns:
             total += dosages[:, start:end] @ self._sliced[start:end]
         parts = np.split(total, len(self._weights), axis=1)
         # From the smallest to the largest: always in this order, so always the same bits.
-        product = parts[-1] * self._weights[-1]
+        product: Matrix = parts[-1] * self._weights[-1]
         for part, weights in zip(parts[-2::-1], self._weights[-2::-1], strict=True):
             product += part * weights
         return product

@@ -131,7 +131,7 @@ def _choose(address: str, names: list[str], wanted: Sequence[str]) -> list[int]:
 def _places(samples: Samples, ids: int, address: str) -> dict[tuple[str, ...], int]:
     if ids == 2:
         return {person: row for row, person in enumerate(zip(samples.fid, samples.iid, strict=True))}
-    places = {(iid,): row for row, iid in enumerate(samples.iid)}
+    places: dict[tuple[str, ...], int] = {(iid,): row for row, iid in enumerate(samples.iid)}
     if len(places) < len(samples):
         raise Malformed(
             address, "has individual ids only, but in the .fam some occur in several families; add a column FID", "line 1"

@@ -16,7 +16,7 @@ _FAR = 25.0  # standard deviations from which the asymptotic series of the norma
 
 
 def t_log_p(t: Reals, freedom: Reals) -> Reals:
-    """ln of the two-sided P value of Student's t, (n,) each.
+    """Logarithm of the two-sided P value of Student's t, (n,) each.
 
     The regularized incomplete beta function I_x(df/2, 1/2) at x = df / (df + t^2), by its continued fraction.
     """
@@ -57,7 +57,7 @@ def _away_from_zero(values: Reals) -> Reals:
 
 
 def normal_log_p(z: Reals) -> Reals:
-    """ln of the two-sided P value of a standard normal, (n,)."""
+    """Logarithm of the two-sided P value of a standard normal, (n,)."""
     size = np.abs(np.asarray(z, np.float64))
     near = np.fromiter(map(math.erfc, np.minimum(size, _FAR).ravel() / math.sqrt(2)), np.float64, size.size).reshape(size.shape)
     distant = np.maximum(size, _FAR)
