@@ -1,7 +1,7 @@
 """Variants in blocks of a fixed size: which are done, and which rank does which of the others.
 
-Blocks do not depend on the number of ranks. Each rank has a contiguous range of them: results in the order of ranks are in the order
-of variants, and a run can be resumed on another number of ranks, where what is not done yet is dealt out evenly.
+Blocks do not depend on the number of ranks. Each rank has a contiguous range of them: results in the order of ranks are in that of
+variants, and a run can be resumed on another number of ranks, where what is not done yet is dealt out evenly.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Exact products of dosages with real columns, at the speed of float32.
 
-Each column is cut into integers of ten bits, three or four of them. A dosage is at most 2, so sums over 4,096 people stay below 2^24:
-every product and every sum in float32 is exact, in any order, and the result has the same bits for any block of variants, anywhere
-(Ozaki et al. 2012, "Error-free transformations of matrix multiplication"). 1.1 ns a genotype for 11 columns, against 1.5 in float64.
+Each column is cut into integers of ten bits, three or four of them. A dosage is at most 2, so sums over 4,096 people stay below
+2^24: every product and every sum in float32 is exact, in any order, and the result has the same bits for any block of variants
+(Ozaki et al. 2012, "Error-free transformations of matrix multiplication"). 0.9 ns a genotype for 11 columns, 1.2 in float64.
 """
 
 from __future__ import annotations
