@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,16 +95,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
     given = make_parser().read(words, problems)
     if given is None:
         return None
-    if given.bfile is None:
-        problems.append("--bfile: is missing; name a PLINK fileset without its ending")
-    else:
-        prefix = given.bfile.removesuffix(".bed")
-        problems += [problem for ending in _ENDINGS if (problem := input_problem("--bfile", f"{prefix}.{ending}"))]
-    for name, address in (("--pheno", given.pheno), ("--covar", given.covar)):
-        if address and (problem := input_problem(name, address)):
-            problems.append(problem)
-    if given.covar_name and not given.covar:
-        problems.append("--covar-name: needs --covar")
+    _check_inputs(given, problems)
     components = whole_number("--pca", given.pca, (0, MOST_COMPONENTS), problems)
     pcs = whole_number("--pcs", given.pcs, (0, MOST_COMPONENTS), problems)
     asked = frozenset(name for name in _ANALYSES if (components if name == "pca" else getattr(given, name)))
@@ -122,7 +114,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
     if problems:
         raise BadArguments(problems)
     return Arguments(
-        bfile=given.bfile.removesuffix(".bed"),
+        bfile=_prefix(given),
         pheno=given.pheno,
         pheno_names=_names(given.pheno_name),
         covar=given.covar,
@@ -134,6 +126,22 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         out=Path(given.out),
         checkpoint=checkpoint,
     )
+
+
+def _check_inputs(given: Namespace, problems: list[str]) -> None:
+    if given.bfile is None:
+        problems.append("--bfile: is missing; name a PLINK fileset without its ending")
+    else:
+        problems += [problem for ending in _ENDINGS if (problem := input_problem("--bfile", f"{_prefix(given)}.{ending}"))]
+    for name, address in (("--pheno", given.pheno), ("--covar", given.covar)):
+        if address and (problem := input_problem(name, address)):
+            problems.append(problem)
+    if given.covar_name and not given.covar:
+        problems.append("--covar-name: needs --covar")
+
+
+def _prefix(given: Namespace) -> str:
+    return str(given.bfile).removesuffix(".bed")
 
 
 def _names(text: str) -> tuple[str, ...]:

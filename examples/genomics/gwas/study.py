@@ -1,4 +1,4 @@
-"""Everything a run reads besides genotypes: people, variants, phenotypes, covariates; checked together before anything is computed."""
+"""Everything a run reads besides genotypes: people, variants, phenotypes, covariates; checked together, before any work."""
 
 from __future__ import annotations
 
