@@ -20,20 +20,20 @@ from examples.workload.results import prepare
 
 def main(comm: Communicator, words: Sequence[str]) -> int:
     """Run the program on this rank; the exit code."""
-    return run_program(comm, make_parser(), check, work, words)
+    opened: list[Study] = []  # by rank 0, before the others begin
+
+    def check(words: Sequence[str]) -> Arguments | None:
+        arguments = read_arguments(words)
+        if arguments is not None:
+            opened.append(open_study(arguments))
+        return arguments
+
+    return run_program(comm, make_parser(), check, lambda comm, arguments: work(comm, arguments, *opened), words)
 
 
-def check(words: Sequence[str]) -> Arguments | None:
-    """What was asked for, once rank 0 has seen that all files are in order; None if that was help."""
-    arguments = read_arguments(words)
-    if arguments is not None:
-        open_study(arguments)
-    return arguments
-
-
-def work(comm: Communicator, arguments: Arguments) -> None:
+def work(comm: Communicator, arguments: Arguments, opened: Study | None = None) -> None:
     """Run all analyses, write the results, and print the table of the run on rank 0."""
-    study = open_study(arguments)
+    study = opened or open_study(arguments)
     traits, _ = study.models()
     session = Session(comm, arguments, study, prepare(comm, arguments.out, names_of_files(traits)))
     run_analyses(session)

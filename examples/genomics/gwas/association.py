@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from batchhpc.rank import Checkpoint, Progress, notice
-from examples.genomics.gwas.bed import Fileset, Packed
+from examples.genomics.gwas.bed import Fileset
 from examples.genomics.gwas.blocks import BLOCK, Blocks
 from examples.genomics.gwas.design import Trait
 from examples.genomics.gwas.estimates import Estimates
-from examples.genomics.gwas.genotypes import Dosages, count, decode, mask
+from examples.genomics.gwas.genotypes import Block, count, decode, mask
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
 
@@ -40,7 +40,7 @@ class Scan(Protocol):
     def traits(self) -> Sequence[Trait]:
         """Those it has `Estimates` for, in their order."""
 
-    def scan(self, packed: Packed, dosages: Dosages) -> list[Estimates]:
+    def scan(self, block: Block) -> list[Estimates]:
         """One `Estimates` for each of them."""
 
 
@@ -72,15 +72,14 @@ def associate(comm: Communicator, fileset: Fileset, scans: Sequence[Scan], savin
         saving: where and how often to save.
     """
     traits = [trait for scan in scans for trait in scan.traits]
-    founders = mask(fileset.samples.founder, fileset.width)
+    founders = None if fileset.samples.founder.all() else mask(fileset.samples.founder, fileset.width)
     dosages = np.zeros((BLOCK, fileset.width), np.float32)
-    people = int(fileset.samples.founder.sum())
 
     def rows_of(first: int, last: int) -> npt.NDArray[np.float64]:
         packed = fileset.packed(first, last)
-        counts = count(packed | founders, people)
-        decoded = decode(packed, dosages)
-        found = [each for scan in scans for each in scan.scan(packed, decoded)]
+        block = Block(packed, decode(packed, dosages), count(packed, len(fileset.samples)))
+        counts = block.counts if founders is None else count(packed | founders, int(fileset.samples.founder.sum()))
+        found = [each for scan in scans for each in scan.scan(block)]
         columns: list[npt.NDArray[Any]] = [counts.a1, counts.called]
         for each in found:
             columns += [each.people, each.beta, each.se, each.code + _FIRTH * each.firth]

@@ -35,12 +35,33 @@ class Counts(NamedTuple):
         return 2 * self.hom_a1 + self.het
 
 
+class Block(NamedTuple):
+    """Some variants, one after the other.
+
+    Attributes:
+        packed: (variants, width / 4), see `Fileset.packed`.
+        dosages: (variants, width): A1 alleles, missing as 0.
+        counts: of everybody.
+    """
+
+    packed: Packed
+    dosages: Dosages
+    counts: Counts
+
+
 def _four_dosages() -> npt.NDArray[np.complex128]:
     codes = np.arange(256)[:, None] >> np.array([0, 2, 4, 6]) & 3
     return np.ascontiguousarray(_DOSAGE_OF_CODE[codes]).view(np.complex128).reshape(-1)
 
 
+def _nth_flags() -> npt.NDArray[np.intp]:
+    """Which of four people has the n-th flag of a byte: (256, 4)."""
+    flags = np.arange(256)[:, None] >> np.array([0, 2, 4, 6]) & 1
+    return np.argsort(1 - flags, axis=1, kind="stable")
+
+
 _FOUR_DOSAGES = _four_dosages()
+_NTH_FLAG = _nth_flags()
 
 
 def decode(packed: Packed, out: Dosages) -> Dosages:
@@ -77,11 +98,13 @@ def missing_positions(packed: Packed) -> tuple[npt.NDArray[np.intp], npt.NDArray
     flags = ~(words >> _ONE)
     flags &= words
     flags &= _LOW_BITS
-    flat = flags.view(np.uint8).ravel()
+    flat = flags.view(np.uint8).reshape(-1)
     hit = np.flatnonzero(flat != 0)  # of bytes: four times fewer than people; nearly all are 0
+    calls = np.bitwise_count(flat[hit])
+    owner = np.repeat(np.arange(len(hit)), calls)
+    nth = np.arange(len(owner)) - np.repeat(np.cumsum(calls, dtype=np.intp) - calls, calls)
     rows, offsets = np.divmod(hit, packed.shape[1])
-    found = (flat[hit, None] >> np.array([0, 2, 4, 6], np.uint8) & 1).nonzero()
-    return rows[found[0]], offsets[found[0]] * 4 + found[1]
+    return rows[owner], offsets[owner] * 4 + _NTH_FLAG[flat[hit[owner]], nth]
 
 
 def mask(included: npt.NDArray[np.bool_], width: int) -> Packed:

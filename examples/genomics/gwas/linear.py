@@ -15,7 +15,7 @@ import numpy.typing as npt
 from examples.genomics.gwas.bed import Packed
 from examples.genomics.gwas.design import Design
 from examples.genomics.gwas.estimates import MOST_CORRELATION, MOST_INFLATION, Code, Estimates
-from examples.genomics.gwas.genotypes import Counted, Counts, Dosages, count, mask, missing_positions
+from examples.genomics.gwas.genotypes import Block, Counted, Counts, count, mask, missing_positions
 from examples.genomics.gwas.slices import SlicedColumns
 
 Matrix = npt.NDArray[np.float64]
@@ -56,22 +56,19 @@ class LinearScan:
         self._correlations = triangle / np.sqrt(self._people)  # of basis vectors with covariates
         self._inflations = np.square(self._to_coefficients[1:]).sum(axis=1) * self._people
 
-    def scan(self, packed: Packed, dosages: Dosages) -> list[Estimates]:
-        """One `Estimates` for each quantitative trait.
-
-        Args:
-            packed: (variants, width / 4).
-            dosages: of the same, (variants, width).
-        """
-        own = packed if self._mask is None else packed | self._mask
-        counts = count(own, self._people)
-        products = self._sliced.times(dosages)
+    def scan(self, block: Block) -> list[Estimates]:
+        """One `Estimates` for each quantitative trait."""
+        own, counts = block.packed, block.counts
+        if self._mask is not None:
+            own = own | self._mask
+            counts = count(own, self._people)
+        products = self._sliced.times(block.dosages)
         on_basis = np.column_stack([counts.a1 * self._first, products[:, : self._covariates - 1]])
         on_residuals = products[:, self._covariates - 1 :]
         explained = np.square(on_basis).sum(axis=1)
         with_residuals = np.zeros_like(on_residuals)  # of what basis and residuals have in common once people are missing
         left = np.broadcast_to(np.array(self._squares), on_residuals.shape).copy()
-        deficient = np.zeros(len(packed), np.bool_)
+        deficient = np.zeros(len(own), np.bool_)
         p = self._covariates
         for rows, people in _runs_with_missing(own, counts.missing, nobody=len(self._rows) - 1):
             gathered = self._rows[people]

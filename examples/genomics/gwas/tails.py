@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Reals = npt.NDArray[np.float64]
 MEDIAN_CHI2 = 0.454936423119572  # of one degree of freedom
-_SMALLEST = 1e-300  # stands for a denominator of 0
+_SMALLEST = 1e-300  # of a P value whose quantile is asked for
 _TERMS, _PRECISION = 1000, 1e-15
 _FAR = 25.0  # standard deviations from which the asymptotic series of the normal tail is exact to 1e-13
 
@@ -37,23 +37,23 @@ def t_log_p(t: Reals, freedom: Reals) -> Reals:
 
 
 def _beta_fraction(a: Reals | np.float64, b: Reals | float, x: Reals) -> Reals:
-    """Continued fraction of the incomplete beta function, by Lentz's method (Thompson and Barnett 1986)."""
+    """Continued fraction of the incomplete beta function, by Lentz's method (Thompson and Barnett 1986).
+
+    Its denominators need no guard against 0: for one half and any degrees of freedom they are above 1 / df.
+    """
     c = np.ones(x.shape)
-    d = 1 / _away_from_zero(1 - (a + b) * x / (a + 1))
+    d = 1 / (1 - (a + b) * x / (a + 1))
     fraction = d.copy()
     for m in range(1, _TERMS):
         for term in (m * (b - m) / ((a + 2 * m - 1) * (a + 2 * m)), -(a + m) * (a + b + m) / ((a + 2 * m) * (a + 2 * m + 1))):
-            d = 1 / _away_from_zero(1 + term * x * d)
-            c = _away_from_zero(1 + term * x / c)
+            scaled = term * x
+            d = 1 / (1 + scaled * d)
+            c = 1 + scaled / c
             change = c * d
             fraction *= change
         if (np.abs(change - 1) < _PRECISION).all():
             break
     return fraction
-
-
-def _away_from_zero(values: Reals) -> Reals:
-    return np.where(np.abs(values) < _SMALLEST, _SMALLEST, values)
 
 
 def normal_log_p(z: Reals) -> Reals:
