@@ -25,7 +25,7 @@ from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
 from examples.workload.errors import BadArguments
 
-_SIDE = 1024  # people of a tile: 90 % of what BLAS does with all 5,000 at once
+_SIDE = 1280  # people of a tile: 95 % of what BLAS does with all 5,000 at once
 _FEWEST_STRIPS = 4  # so that a few ranks have work with few people, too
 _WORD = 32  # people of a packed word; tiles begin with one
 _STEP_DOSAGES = 1 << 25  # of all people in one product: 128 MiB

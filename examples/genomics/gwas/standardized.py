@@ -143,6 +143,15 @@ class Standardized:
         """A1 alleles of a person, of each of this rank's variants."""
         return np.concatenate([np.empty(0), *(each.mean for each in self._prepared)])
 
+    def variants_of(self, chromosomes: Sequence[str]) -> dict[str, int]:
+        """How many variants count on each of them; collective."""
+        own = np.zeros(len(chromosomes), np.int64)
+        for each in self._prepared:
+            own[chromosomes.index(each.block.chromosome)] += np.count_nonzero(each.scale)
+        total = np.empty_like(own)
+        self.comm.Allreduce(own, total)
+        return dict(zip(chromosomes, total.tolist(), strict=True))
+
     def project(self, vectors: Matrix) -> Matrix:
         """The vectors off the covariates."""
         return vectors if self.covariates is None else vectors - self.covariates @ (self.covariates.T @ vectors)
@@ -168,11 +177,21 @@ class Standardized:
             advance(len(weights))
         return self._reduced(total)
 
-    def correlate(self, vectors: Matrix) -> Matrix:
-        """X' V for this rank's variants, (variants, columns); the vectors are already projected off the covariates."""
-        padded, sums = self._padded(vectors)
-        parts = [self._correlated(each, dosages, padded, sums) for each, dosages in self._dosages()]
-        return np.concatenate([np.empty((0, vectors.shape[1])), *parts])
+    def correlate(self, vectors: Matrix, chromosomes: Sequence[str]) -> Matrix:
+        """X' v for this rank's variants, (variants,), each with the vector of its chromosome; products are float64.
+
+        Args:
+            vectors: (people, chromosomes), already projected off the covariates.
+            chromosomes: whose each column is.
+        """
+        padded = np.zeros((self._fileset.width, vectors.shape[1]))
+        padded[self._rows] = vectors
+        sums = vectors.sum(axis=0)
+        parts = [np.empty(0)]
+        for each in self._prepared:
+            column = [chromosomes.index(each.block.chromosome)]
+            parts.append(self._correlated(each, self._decode(each).astype(np.float64), padded[:, column], sums[column])[:, 0])
+        return np.concatenate(parts)
 
     def combine(self, weights_of: Callable[[Block], Matrix], columns: int) -> Matrix:
         """X W, collective.
@@ -210,10 +229,15 @@ class Standardized:
         scale = np.sqrt(self._unit / np.where(square > 0, square, np.inf))
         return _Prepared(block, mean, scale, flat, fills)
 
+    @property
+    def freedom(self) -> int:
+        """People less covariates."""
+        return self.people - (0 if self.covariates is None else self.covariates.shape[1])
+
     @cached_property
     def _unit(self) -> float:
         """What a variant's square becomes by its scale."""
-        return 1.0 if self.covariates is None else float(self.people - self.covariates.shape[1])
+        return 1.0 if self.covariates is None else float(self.freedom)
 
     def _squares(self, bare: _Prepared, counts: Counts) -> Matrix:
         """Each variant's squared length once it is projected off the covariates; 0 if they leave nothing but rounding of it."""
