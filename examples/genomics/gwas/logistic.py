@@ -1,0 +1,170 @@
+"""Logistic regression of each variant, as ``plink2 --glm hide-covar`` does it: Firth's where the likelihood has no maximum.
+
+plink2 begins each variant with all coefficients 0 and takes 5 or 6 Newton steps in float32. Here a variant begins where the covariates
+alone leave it, moved by one scoring step whose information is the same for all variants: two Newton steps later it is at the same
+maximum. Variants that are not there soon, and those whose carriers are all cases or all controls, go plink2's way (`firth`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from examples.genomics.gwas.design import Design, Trait
+from examples.genomics.gwas.estimates import MOST_CORRELATION, MOST_INFLATION, Code, Estimates
+from examples.genomics.gwas.firth import as_plink, solve
+from examples.genomics.gwas.genotypes import Block, Counts, count, mask, missing_positions
+from examples.genomics.gwas.likelihood import Genotypes, Likelihood, Reals
+
+Codes = npt.NDArray[np.int64]
+_NEWTON_STEPS = 8
+_NULL_STEPS = 50
+_CONVERGED = 1e-9  # of the squared step in standard errors; the next one would be its square
+_FAR = 30.0  # coefficient of a standardized covariate: on its way to infinity
+
+
+class LogisticScan:
+    """The case/control traits of one design against any variants."""
+
+    def __init__(self, design: Design, width: int) -> None:
+        """Fit each trait to the covariates alone.
+
+        Args:
+            design: at least one of its traits is case/control.
+            width: people of a row of dosages, padding included.
+        """
+        self.traits = [trait for trait in design.traits if trait.binary]
+        self._outside = mask(design.included, width)
+        self._people = np.flatnonzero(design.included)
+        self._place = np.cumsum(design.included) - 1  # of a person among those included
+        self._collinearity = _Collinearity(design)
+        self._trait_scans = [_TraitScan(design, trait, width) for trait in self.traits]
+
+    def scan(self, block: Block) -> list[Estimates]:
+        """One `Estimates` for each case/control trait."""
+        own = block.packed | self._outside
+        counts = count(own, len(self._people))
+        variant, person = missing_positions(own)
+        by_person = np.argsort(person, kind="stable")
+        variant, person = variant[by_person], self._place[person[by_person]]
+        # All people are a slice, at no cost; some are gathered, 1 ns a genotype.
+        whole = len(self._people) == len(self._place)
+        dosages = block.dosages[:, : len(self._people)] if whole else block.dosages[:, self._people]
+        means = counts.a1 / np.maximum(counts.called, 1)
+        centred = dosages - means[:, None].astype(np.float32)
+        centred[variant, person] = 0
+        genotypes = Genotypes(centred, variant, person)
+        code = self._collinearity.codes(genotypes, counts)
+        return [scan.scan(genotypes, counts, code, own) for scan in self._trait_scans]
+
+
+class _TraitScan:
+    def __init__(self, design: Design, trait: Trait, width: int) -> None:
+        self._likelihood = Likelihood(design.covariates, trait)
+        cases = design.included.copy()
+        cases[design.included] = trait.values == 1
+        self._outside, self._cases = mask(cases, width), int(cases.sum())
+        x = design.covariates
+        self._start = _fit_covariates(x, trait.values)
+        chance = 1 / (1 + np.exp(-(x @ self._start)))
+        weights = chance * (1 - chance)
+        self._scores = np.column_stack([weights[:, None] * x, trait.values - chance]).astype(np.float32)
+        self._weights = weights.astype(np.float32)
+        self._covariance = np.linalg.pinv(x.T @ (weights[:, None] * x))
+
+    def scan(self, genotypes: Genotypes, counts: Counts, code: Codes, packed: npt.NDArray[np.uint8]) -> Estimates:
+        """Estimates of the variants whose ``code`` is OK so far."""
+        of_cases = count(packed | self._outside, self._cases)
+        separated = _all_or_none(of_cases.a1, counts.a1) | _all_or_none(
+            2 * of_cases.called - of_cases.a1, 2 * counts.called - counts.a1
+        )
+        beta, se = np.full(len(code), np.nan), np.full(len(code), np.nan)
+        code, firth = code.copy(), np.zeros(len(code), np.bool_)
+        usual = np.flatnonzero((code == Code.OK) & ~separated)
+        beta[usual], se[usual] = self._newton(genotypes.some(usual))
+        rest = np.flatnonzero((code == Code.OK) & np.isnan(se))
+        if len(rest):
+            found = as_plink(self._likelihood, genotypes.some(rest), separated[rest])
+            beta[rest], se[rest], code[rest], firth[rest] = found.beta, found.se, found.code, found.firth
+        return Estimates(counts.called, beta, se, code, firth)
+
+    def _newton(self, genotypes: Genotypes) -> tuple[Reals, Reals]:
+        """Estimates and their standard errors, nan where no maximum is found."""
+        coefficients = self._first_step(genotypes)
+        beta, se = np.full(len(coefficients), np.nan), np.full(len(coefficients), np.nan)
+        active = np.arange(len(coefficients))
+        for _ in range(_NEWTON_STEPS):
+            if not len(active):
+                break
+            base = coefficients.astype(np.float32).astype(np.float64)
+            found = self._likelihood.at(genotypes, base)
+            step, variance = solve(found.information, found.gradient)
+            size = (step * found.gradient).sum(axis=1)
+            coefficients = base + step
+            done = (size < _CONVERGED) & (variance > 0)
+            beta[active[done]], se[active[done]] = coefficients[done, -1], np.sqrt(variance[done])
+            going_on = np.flatnonzero(~done & (np.abs(coefficients).max(axis=1, initial=0.0) < _FAR))
+            active, coefficients, genotypes = active[going_on], coefficients[going_on], genotypes.some(going_on)
+        return beta, se
+
+    def _first_step(self, genotypes: Genotypes) -> Reals:
+        """From the covariates' own fit, missing calls as the mean: information of covariates is that of all variants."""
+        centred = genotypes.centred
+        products = (centred @ self._scores).astype(np.float64)
+        squares = (np.square(centred) @ self._weights).astype(np.float64)
+        shifts = products[:, :-1] @ self._covariance
+        left = squares - (shifts * products[:, :-1]).sum(axis=1)
+        along = np.divide(products[:, -1], left, out=np.zeros(len(left)), where=left > 0)
+        return np.column_stack([self._start - shifts * along[:, None], along])
+
+
+class _Collinearity:
+    """Why a variant cannot be tested at all: the first reason that plink2 gives.
+
+    Missing calls count as the mean here; plink2 leaves the people out, which matters only next to its limits.
+    """
+
+    def __init__(self, design: Design) -> None:
+        people, self._covariates = design.basis.shape
+        self._basis = design.basis[:, 1:].astype(np.float32)
+        triangle = design.basis.T @ design.covariates
+        self._to_coefficients = np.linalg.inv(triangle)[1:, 1:]
+        self._correlations = triangle[1:, 1:] / np.sqrt(people)
+        self._inflations = np.square(self._to_coefficients).sum(axis=1) * people
+        self._people = people
+
+    def codes(self, genotypes: Genotypes, counts: Counts) -> Codes:
+        called, squares = counts.called, counts.het + 4 * counts.hom_a1
+        spread = squares - np.square(counts.a1) / np.maximum(called, 1)
+        on_basis = (genotypes.centred @ self._basis).astype(np.float64)
+        rest = spread - np.square(on_basis).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            others = self._inflations + np.square(on_basis @ self._to_coefficients.T) * self._people / rest[:, None]
+            inflation = np.maximum(spread / rest, others.max(axis=1, initial=0.0))
+            correlation = np.abs(on_basis @ self._correlations).max(axis=1, initial=0.0) / np.sqrt(spread)
+        reasons = [
+            called <= self._covariates + 1,
+            np.square(counts.a1) == called * squares,
+            correlation > MOST_CORRELATION,
+            ~((inflation <= MOST_INFLATION) & (rest > 0)),
+        ]
+        return np.select(reasons, [Code.TOO_FEW, Code.CONSTANT, Code.TOO_CORRELATED, Code.INFLATED], Code.OK)
+
+
+def _all_or_none(of_cases: Codes, of_all: Codes) -> npt.NDArray[np.bool_]:
+    return (of_cases == 0) | (of_cases == of_all)
+
+
+def _fit_covariates(x: Reals, cases: Reals) -> Reals:
+    """Coefficients of the covariates alone; stopped on their way to infinity if they separate cases from controls."""
+    coefficients = np.zeros(x.shape[1])
+    for _ in range(_NULL_STEPS):
+        chance = 1 / (1 + np.exp(-(x @ coefficients)))
+        gradient = x.T @ (cases - chance)
+        step = np.linalg.lstsq(x.T @ ((chance * (1 - chance))[:, None] * x), gradient, rcond=None)[0]
+        if np.abs(coefficients + step).max() > _FAR:
+            break
+        coefficients += step
+        if gradient @ step < _CONVERGED**2:
+            break
+    return coefficients
