@@ -1,7 +1,8 @@
-"""Logistic regression plink2's way, from all coefficients 0, and Firth's where that has no end: the rules of its ``firth-fallback``.
+"""Logistic regression from all coefficients 0, as plink2 does it, and Firth's where that has no end.
 
-The rules are those of plink2 2.00a3 (LogisticRegression and FirthRegression in plink2_glm.cc; the latter after Heinze's logistf), so
-that the same variants get the same FIRTH? and ERRCODE, and Firth's iterations end at the same step.
+Which variants are Firth's, and what is doubtful, is decided by the rules of plink2 2.00a3 (LogisticRegression in plink2_glm.cc).
+Firth's own iterations go on further than plink2's, which end at changes below 1e-4 of the covariates' units: its estimates move by
+up to 1e-3 standard errors when covariates are scaled. Those here are within MEASURED standard errors of the maximum.
 
     Firth, Biometrika 80 (1993) 27-38. Heinze and Schemper, Statistics in Medicine 21 (2002) 2409-2419.
 """
@@ -14,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.genomics.gwas.estimates import Code
-from examples.genomics.gwas.likelihood import Evaluated, Genotypes, Indices, Likelihood, Reals
+from examples.genomics.gwas.likelihood import Evaluated, Genotypes, Likelihood, Reals
 
 Bools = npt.NDArray[np.bool_]
-_LAST_NEWTON, _LAST_FIRTH = 13, 24  # iterations, from 0
+_LAST_NEWTON = 13  # iteration, from 0
 _NEWTON_CHANGE = 1e-4  # of all coefficients together
-_LONGEST_STEP = 5.0  # of Firth's, in any coefficient
-_CHANGE = _SLOPE = _RISE = 1e-4  # of coefficients, gradient and likelihood at Firth's end
-_HALVINGS = 5
+_FIRTH_STEPS, _LONGEST_STEP, _HALVINGS = 100, 5.0, 5  # the longest in any coefficient
+_FIRTH_CONVERGED = 1e-14  # of the squared step in standard errors
+_FLAT = 1e-9  # of a logarithm of a likelihood: it is no lower
 _SMALLEST_VARIANCE, _MOST_CORRELATED = 1e-20, 0.99999
 
 
@@ -43,7 +44,7 @@ def as_plink(likelihood: Likelihood, genotypes: Genotypes, separated: Bools) -> 
         separated: (variants,): whether the likelihood has no maximum, for all carriers of an allele are cases, or all are controls.
     """
     variants = len(separated)
-    coefficients, covariance = np.zeros((variants, likelihood.covariates + 1)), np.full((variants, 1, 1), np.nan)
+    coefficients = np.zeros((variants, likelihood.covariates + 1))
     covariance = np.full((variants, likelihood.covariates + 1, likelihood.covariates + 1), np.nan)
     code, firth = np.full(variants, int(Code.OK)), separated.copy()
     usual = np.flatnonzero(~separated)
@@ -101,7 +102,7 @@ def _newton(likelihood: Likelihood, genotypes: Genotypes) -> tuple[Reals, Reals,
     smallest = np.full(variants, 1e9)
     active = np.arange(variants)
     for iteration in range(_LAST_NEWTON + 2):
-        base = _rounded(coefficients[active])
+        base = coefficients[active]
         found = likelihood.at(genotypes.some(active), base)
         inverse = _inverses(found.information)
         step = np.einsum("vij,vj->vi", inverse, found.gradient)
@@ -128,88 +129,44 @@ def _newton(likelihood: Likelihood, genotypes: Genotypes) -> tuple[Reals, Reals,
 
 
 def _firth(likelihood: Likelihood, genotypes: Genotypes) -> tuple[Reals, Reals, npt.NDArray[np.int64]]:
-    """Coefficients, covariance and code of the penalized likelihood's maximum."""
+    """Coefficients, covariance and code of the penalized likelihood's maximum: scoring steps, halved while they lead down."""
     variants = len(genotypes.centred)
     coefficients = np.zeros((variants, likelihood.covariates + 1))
     covariance = np.full((variants, likelihood.covariates + 1, likelihood.covariates + 1), np.nan)
-    code = np.full(variants, int(Code.FIRTH_NOT_CONVERGED))
-    active = np.arange(variants)
-    found = likelihood.at(genotypes, coefficients, likelihood=True)
-    level = _penalized(found)
-    for iteration in range(_LAST_FIRTH + 1):
-        own = genotypes.some(active)
-        base, before = coefficients[active], level
-        inverse = _inverses(found.information)
-        gradient = found.gradient + likelihood.firth_gradient(own, base, inverse)
+    code = np.full(variants, int(Code.UNFINISHED))
+    active, found = np.arange(variants), likelihood.at(genotypes, coefficients, likelihood=True)
+    for _ in range(_FIRTH_STEPS):
+        own, inverse = genotypes.some(active), _inverses(found.information)
+        gradient = found.gradient + likelihood.firth_gradient(own, coefficients[active], inverse)
         step = np.einsum("vij,vj->vi", inverse, gradient)
-        longest = np.abs(step).max(axis=1)
-        step *= np.minimum(1, _LONGEST_STEP / longest)[:, None]
-        longest, slope = np.minimum(longest, _LONGEST_STEP), np.abs(gradient).max(axis=1)
-        settled = (longest <= _CHANGE) & (slope < _SLOPE)
-        now, found, level, flat = _climb(likelihood, own, _Step(base, step, before, longest, slope, settled))
-        broken = ~np.isfinite(level)
-        ended = ~broken & (np.abs(level - before) <= _RISE) & (settled | flat)
-        unfinished = ~broken & ~ended & (iteration == _LAST_FIRTH)
-        coefficients[active] = now
-        covariance[active[ended | unfinished]] = _inverses(found.information[ended | unfinished])
-        code[active[ended]], code[active[unfinished]] = Code.OK, Code.UNFINISHED
-        on = np.flatnonzero(~(broken | ended | unfinished))
-        active, level, found = active[on], level[on], Evaluated(*(each[on] for each in found))
+        size = (step * gradient).sum(axis=1)
+        step *= np.minimum(1, _LONGEST_STEP / np.abs(step).max(axis=1))[:, None]
+        coefficients[active], found = _climb(likelihood, own, coefficients[active], step, _penalized(found))
+        covariance[active] = _inverses(found.information)
+        broken, ended = ~np.isfinite(size), size < _FIRTH_CONVERGED
+        code[active[broken]], code[active[ended]] = Code.FIRTH_NOT_CONVERGED, Code.OK
+        on = np.flatnonzero(~(broken | ended))
+        active, found = active[on], Evaluated(*(each[on] for each in found))
         if not len(active):
             break
     return coefficients, covariance, code
 
 
-class _Step(NamedTuple):
-    base: Reals
-    step: Reals
-    level: Reals
-    longest: Reals
-    slope: Reals
-    settled: Bools
-
-
-def _climb(likelihood: Likelihood, genotypes: Genotypes, planned: _Step) -> tuple[Reals, Evaluated, Reals, Bools]:
-    """Go a step, and back by half of it, a quarter, ..., while the penalized likelihood is lower than before.
-
-    Returns:
-        Coefficients, what is found there, the penalized likelihood there, and whether it is flat up to float32's precision.
-    """
-    variants = len(planned.level)
-    now = _rounded(planned.base + planned.step)
-    lowest = planned.level - np.where(planned.settled, 0.999999 * _RISE, 0.0)
-    most, flat = np.full(variants, _HALVINGS), np.zeros(variants, np.bool_)
-    halving = np.ones(variants, np.int64)
+def _climb(likelihood: Likelihood, genotypes: Genotypes, base: Reals, step: Reals, level: Reals) -> tuple[Reals, Evaluated]:
+    """Coefficients a step, or half of it, a quarter, ... away, where the penalized likelihood is not lower, and what is found there."""
+    now = base + step
     found = likelihood.at(genotypes, now, likelihood=True)
-    level = _penalized(found)
-    trying: Indices = np.flatnonzero(~(level >= planned.level))
-    while len(trying):
-        enough = level[trying] >= lowest[trying]
-        most[trying[enough]] = halving[trying[enough]]
-        last = ~enough & (halving[trying] == most[trying])
-        bail = trying[
-            last
-            & (planned.longest[trying] < 1e-3)
-            & (planned.slope[trying] < 0.05)
-            & (level[trying] >= planned.level[trying] - _RISE)
-        ]
-        halving[bail] -= 1  # undoes the halvings instead of one more
-        most[bail] -= 1
-        flat[bail] = True
-        now[trying] = _rounded(now[trying] - planned.step[trying] * 0.5 ** halving[trying, None])
-        halving[trying] += 1
-        again = likelihood.at(genotypes.some(trying), now[trying], likelihood=True)
+    for halving in range(1, _HALVINGS + 1):
+        lower = np.flatnonzero(~(_penalized(found) >= level - _FLAT))
+        if not len(lower):
+            break
+        now[lower] = base[lower] + step[lower] * 0.5**halving
+        again = likelihood.at(genotypes.some(lower), now[lower], likelihood=True)
         for whole, part in zip(found, again, strict=True):
-            whole[trying] = part
-        level[trying] = _penalized(again)
-        trying = trying[(halving[trying] <= most[trying]) & ~(level[trying] >= planned.level[trying])]
-    return now, found, level, flat
+            whole[lower] = part
+    return now, found
 
 
 def _penalized(found: Evaluated) -> Reals:
     sign, log_determinant = np.linalg.slogdet(found.information)
     return found.likelihood + 0.5 * np.where(sign > 0, log_determinant, np.nan)
-
-
-def _rounded(coefficients: Reals) -> Reals:
-    return coefficients.astype(np.float32).astype(np.float64)

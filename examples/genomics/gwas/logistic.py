@@ -19,7 +19,7 @@ from examples.genomics.gwas.likelihood import Genotypes, Likelihood, Reals
 Codes = npt.NDArray[np.int64]
 _NEWTON_STEPS = 8
 _NULL_STEPS = 50
-_CONVERGED = 1e-9  # of the squared step in standard errors; the next one would be its square
+_CONVERGED = 1e-12  # of the squared step in standard errors; the next one would be its square
 _FAR = 30.0  # coefficient of a standardized covariate: on its way to infinity
 
 
@@ -96,11 +96,10 @@ class _TraitScan:
         for _ in range(_NEWTON_STEPS):
             if not len(active):
                 break
-            base = coefficients.astype(np.float32).astype(np.float64)
-            found = self._likelihood.at(genotypes, base)
+            found = self._likelihood.at(genotypes, coefficients)
             step, variance = solve(found.information, found.gradient)
             size = (step * found.gradient).sum(axis=1)
-            coefficients = base + step
+            coefficients = coefficients + step
             done = (size < _CONVERGED) & (variance > 0)
             beta[active[done]], se[active[done]] = coefficients[done, -1], np.sqrt(variance[done])
             going_on = np.flatnonzero(~done & (np.abs(coefficients).max(axis=1, initial=0.0) < _FAR))
