@@ -45,9 +45,8 @@ class EndingComm(ThreadComm):
         self._left = sums
 
     def Allreduce(self, sendbuf: object, recvbuf: object, /) -> None:  # noqa: N802 - MPI's name
-        if (
-            np.asarray(sendbuf).dtype == np.float64 and np.asarray(sendbuf).ndim == 2
-        ):  # of vectors, not of what batchhpc.rank agrees on
+        array = np.asarray(sendbuf)
+        if array.dtype == np.float64 and array.ndim == 2:  # vectors, not what batchhpc.rank agrees on
             self._left -= 1
             if self._left < 0:
                 raise Ended
