@@ -98,11 +98,10 @@ def qq(logs: dict[str, Reals]) -> str:
         low, high = (_order_statistic(ranks, most, share) for share in (0.975, 0.025))
         chart.band(-np.log10((ranks - 0.5) / most), low, high)
     chart.line([0, right], [0, right], color=GREY, dashed=True)
-    entries = []
-    for (trait, values), color in zip(known.items(), _cycle(len(known)), strict=True):
+    for row, ((trait, values), color) in enumerate(zip(known.items(), _cycle(len(known)), strict=True)):
         chart.points(-np.log10((np.arange(len(values)) + 0.5) / max(1, len(values))), values, color=color, size=4)
-        entries.append((f"{trait}, lambda {inflation(logs[trait]):.3f}", color))
-    chart.legend(entries)
+        told = f"{trait}: lambda {inflation(logs[trait]):.3f}"
+        chart.text(0.02 * right, (0.96 - 0.05 * row) * top, told, color=color)  # the upper left corner is empty
     return chart.svg()
 
 

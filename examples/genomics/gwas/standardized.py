@@ -112,8 +112,8 @@ class Standardized:
         keep = sum(block.last - block.first for block in mine) * fileset.width // 4 <= _KEPT
         self._kept: dict[int, Packed] = {block.first: self._read(block) for block in mine} if keep else {}
         self._prepared = [self._prepare(block) for block in mine]
-        counted = [[np.count_nonzero(each.scale), self._reach(each)] for each in self._prepared]
-        used, self._bound = exact_sum(np.array(counted).reshape(-1, 2), comm)
+        counted = [[np.count_nonzero(each.scale), self._reach(each), math.fsum(each.scale)] for each in self._prepared]
+        used, self._bound, self._scales = exact_sum(np.array(counted).reshape(-1, 3), comm)
         self.variants = int(used)
         self._scratch = np.empty((0, fileset.width))
 
@@ -200,14 +200,10 @@ class Standardized:
             weights_of: the rows of W for a block's variants, (variants, columns), each from -1 to 1.
             columns: of W.
         """
-        total, grid = self._total(np.full(columns, 2 * self._sum_of_scales))
+        total, grid = self._total(np.full(columns, 2 * self._scales))
         for each, dosages in self._dosages():
             self._add(total, grid, each, dosages, weights_of(each.block))
         return self._reduced(total)
-
-    @cached_property
-    def _sum_of_scales(self) -> float:
-        return float(exact_sum(self.scale, self.comm))
 
     def _read(self, block: Block) -> Packed:
         return self._fileset.packed(block.first, block.last)
