@@ -15,6 +15,7 @@ from examples.genomics.gwas.association import Saving, Scan, associate
 from examples.genomics.gwas.design import Design, Trait, UnfitModel
 from examples.genomics.gwas.frequencies import frequencies
 from examples.genomics.gwas.linear import LinearScan
+from examples.genomics.gwas.logistic import LogisticScan
 from examples.genomics.gwas.study import Study
 from examples.genomics.gwas.tables import Column
 from examples.genomics.gwas.tails import inflation
@@ -130,7 +131,8 @@ def _relationships(session: Session) -> None:
 
 
 def _scans(design: Design, width: int) -> list[Scan]:
-    return [LinearScan(design, width)] if any(not trait.binary for trait in design.traits) else []
+    kinds = {trait.binary for trait in design.traits}
+    return ([LinearScan(design, width)] if False in kinds else []) + ([LogisticScan(design, width)] if True in kinds else [])
 
 
 def _regressions(session: Session, designs: Sequence[Design]) -> None:
