@@ -140,7 +140,7 @@ def _solve(information: Reals, gradient: Reals) -> tuple[Reals, Reals]:
     sides[:, :, 0] = gradient
     sides[:, -1, 1] = 1
     try:
-        solved: Reals = np.linalg.solve(information, sides)
+        solved = np.asarray(np.linalg.solve(information, sides), np.float64)
     except np.linalg.LinAlgError:  # of one of them: the others by themselves
         solved = np.full(sides.shape, np.nan)
         for at, (each, side) in enumerate(zip(information, sides, strict=True)):
