@@ -86,10 +86,8 @@ def read_scores(address: str, variants: Variants) -> ScoreTable:
         if before is not line:
             raise Malformed(address, f"{line.variant} {line.allele} is in line {before.number} already", f"line {line.number}")
     if not used:
-        why = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items())
-        raise Malformed(
-            address, f"no line fits the {len(variants):,} variants of the fileset: {why}; are the ids of the same kind?"
-        )
+        why = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items()) or "it has none"
+        raise Malformed(address, f"no line fits the {len(variants):,} variants of the fileset: {why}; are ids of the same kind?")
     ordered = sorted(used)
     return ScoreTable(
         address=address,
