@@ -1,7 +1,7 @@
 """Polygenic scores, as ``plink2 --score FILE 1 2 header-read``: weighted sums of effect alleles over variants.
 
-A missing call counts as the mean of the founders' calls. Weights are whole multiples of 2^-50 of the score's largest, in five numbers
-of ten bits: all sums are of whole numbers and exact, so the scores have the same bits for any number of ranks.
+A missing call counts as the mean of the founders' calls. Weights are whole multiples of 2^-50 of the score's largest, in five
+numbers of ten bits: all sums are of whole numbers and exact, so the scores have the same bits for any number of ranks.
 """
 
 from __future__ import annotations
