@@ -51,7 +51,7 @@ class Relationships:
         bounds: where the strips of people begin, and the number of people.
         tiles: strips of rows and of columns of each; the first is not the smaller.
         sums: (tiles, side, side): K times the number of variants; what is beyond a strip's end is 0.
-        variants: autosomal, with both alleles seen.
+        variants: that took part: all but those of X, Y, MT; as in plink2, those of one allele count, with a product of 0.
     """
 
     bounds: list[int]
@@ -80,7 +80,7 @@ def share(tiles: list[tuple[int, int]], rank: int, size: int) -> tuple[int, int]
 
 
 def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: CheckpointPlan) -> Relationships:
-    """K of all samples from the autosomal variants; collective.
+    """K of all samples from all variants but those of X, Y, MT; collective.
 
     Raises:
         BadArguments: the tiles of a rank take more memory than they may.
@@ -101,22 +101,22 @@ def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: Checkpoint
     with Restart(comm, checkpoint, "grm", fileset.versions) as restart, Progress(len(steps), "blocks of GRM", comm) as progress:
         found = restart.load({"sums": (first, last)})
         sums = found.arrays["sums"] if found else np.zeros((len(tiles), side, side))
-        done, variants = (found.step, int(found.state["variants"])) if found else (0, 0)
+        done = found.step if found else 0
         founders = fileset.samples.founder
         product = _Products(fileset, bounds, tiles, founders if founders.any() else np.ones_like(founders), steps)
         progress.reach(done)
         for block in steps[done:]:
-            variants += product.add(block, sums)
+            product.add(block, sums)
             done += 1
             progress.advance(1)
-            restart.offer(done, arrays={"sums": sums}, state={"variants": variants})
-    return Relationships(bounds, tiles, sums, variants)
+            restart.offer(done, arrays={"sums": sums})
+    return Relationships(bounds, tiles, sums, int(fileset.variants.diploid.sum()))
 
 
 def _steps(fileset: Fileset) -> list[Block]:
-    """Autosomal variants, as many at a time as make long products; chromosomes do not matter."""
+    """Variants, as many at a time as make long products; chromosomes do not matter."""
     rows = max(256, min(1024, _STEP_DOSAGES // fileset.width))
-    taken = np.flatnonzero(fileset.variants.autosomal)
+    taken = np.flatnonzero(fileset.variants.diploid)
     cuts = [0, *(np.flatnonzero(np.diff(taken) != 1) + 1).tolist(), len(taken)]
     runs = [(int(taken[start]), int(taken[stop - 1]) + 1) for start, stop in pairwise(cuts) if stop > start]
     return [Block(first, min(first + rows, stop), "") for start, stop in runs for first in range(start, stop, rows)]
@@ -136,8 +136,8 @@ class _Products:
             for strip in {strip for tile in tiles for strip in tile}
         }
 
-    def add(self, block: Block, sums: Matrix) -> int:
-        """Add the block's products to this rank's tiles; how many of its variants have both alleles."""
+    def add(self, block: Block, sums: Matrix) -> None:
+        """Add the block's products to this rank's tiles."""
         packed = self._fileset.packed(block.first, block.last)
         alleles = count(packed | self._founder_mask, self._founders)
         mean = alleles.a1 / np.maximum(alleles.called, 1)
@@ -151,7 +151,6 @@ class _Products:
                 self._standardized[strip][: len(packed), : self._bounds[strip + 1] - self._bounds[strip]] for strip in (row, column)
             )
             tile[: left.shape[1], : right.shape[1]] += left.T @ right  # on the diagonal numpy calls syrk: half the work
-        return int(np.count_nonzero(scale))
 
 
 def _standardize(packed: Packed, mean: Matrix, scale: Matrix, out: Dosages) -> None:

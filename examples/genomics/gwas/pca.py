@@ -53,7 +53,7 @@ class Components:
         residuals: (components,), |K v - value v| / value.
         tolerance: of the residuals.
         passes: over the genotypes.
-        variants: that K is made from: autosomal, with both alleles seen.
+        variants: that K is made from: all but those of X, Y, MT; as in plink2, those of one allele count, with a product of 0.
     """
 
     values: Matrix
@@ -70,36 +70,36 @@ class Components:
 
 
 def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: CheckpointPlan) -> Components:
-    """Principal components of all samples from the autosomal variants; collective, the same on all ranks.
+    """Principal components of all samples from all variants but those of X, Y, MT; collective, the same on all ranks.
 
     Frequencies are those of the founders, as in plink2, if there are any.
     """
     founders = fileset.samples.founder
-    everybody = np.ones(len(fileset.samples), np.bool_)
-    genotypes = Standardized(
-        comm, fileset, fileset.variants.autosomal, everybody, frequencies_of=founders if founders.any() else everybody
-    )
+    everybody, chosen = np.ones_like(founders), fileset.variants.diploid
+    genotypes = Standardized(comm, fileset, chosen, everybody, frequencies_of=founders if founders.any() else everybody)
     inputs = {**fileset.versions, **{name: repr(value) for name, value in asdict(plan).items()}}
     with (
         Restart(comm, checkpoint, "pca", inputs) as restart,
         Progress(0, "variants of PCA", comm) as progress,
     ):
-        return leading(comm, lambda vectors: genotypes.relate(vectors, advance=progress.advance), genotypes, plan, restart)
+        size = len(founders), int(chosen.sum())
+        return leading(comm, lambda vectors: genotypes.relate(vectors, advance=progress.advance), size, plan, restart)
 
 
 def leading(
-    comm: Communicator, relate: Callable[[Matrix], Matrix], genotypes: Standardized, plan: Plan, restart: Restart
+    comm: Communicator, relate: Callable[[Matrix], Matrix], size: tuple[int, int], plan: Plan, restart: Restart
 ) -> Components:
     """Eigenvectors by block Lanczos.
 
     Args:
         comm: the ranks.
         relate: X X' V.
-        genotypes: X.
+        size: people and variants of X.
         plan: what is asked for.
         restart: keeps the basis after each pass.
     """
-    people, wanted = genotypes.people, min(plan.components, genotypes.people)
+    people, variants = size
+    wanted = min(plan.components, people)
     columns = min(max(plan.columns, wanted), people)
     if found := restart.load():
         basis, products, passes = found.shared["basis"], found.shared["products"], found.step
@@ -108,7 +108,7 @@ def leading(
         basis, products, passes = np.linalg.qr(first)[0], np.empty((people, 0)), 0
     while True:
         if products.shape[1] < basis.shape[1]:
-            new = relate(np.ascontiguousarray(basis[:, products.shape[1] :])) / max(genotypes.variants, 1)
+            new = relate(np.ascontiguousarray(basis[:, products.shape[1] :])) / max(variants, 1)
             products, passes = np.concatenate([products, new], axis=1), passes + 1
             restart.offer(passes, shared={"basis": basis, "products": products})
         projected = basis.T @ products
@@ -119,7 +119,7 @@ def leading(
         room = min(columns, people - basis.shape[1])
         done = passes >= plan.passes or room <= 0 or bool(residuals.max() <= plan.tolerance)
         if comm.bcast(done):  # one rank says so: processors of another kind may differ in the last bit
-            return Components(values, _signed(vectors), residuals, plan.tolerance, passes, genotypes.variants)
+            return Components(values, _signed(vectors), residuals, plan.tolerance, passes, variants)
         basis = np.concatenate([basis, _new_directions(basis, products[:, -columns:])[:, :room]], axis=1)
 
 
@@ -137,10 +137,9 @@ def _signed(vectors: Matrix) -> Matrix:
 
 def eigenvec(samples: Samples, components: Components) -> str:
     """As plink2 writes ``.eigenvec``."""
-    families = any(fid != "0" for fid in samples.fid)
-    ids = [f"{fid}\t{iid}" for fid, iid in zip(samples.fid, samples.iid, strict=True)] if families else samples.iid
-    head = ["#FID\tIID" if families else "#IID", *(f"PC{number}" for number in range(1, len(components.values) + 1))]
-    rows = ("\t".join([name, *map("%.6g".__mod__, row)]) for name, row in zip(ids, components.vectors.tolist(), strict=True))
+    head = ["#FID", "IID", *(f"PC{number}" for number in range(1, len(components.values) + 1))]
+    people = zip(samples.fid, samples.iid, components.vectors.tolist(), strict=True)
+    rows = ("\t".join([fid, iid, *map("%.6g".__mod__, row)]) for fid, iid, row in people)
     return "\n".join(["\t".join(head), *rows]) + "\n"
 
 

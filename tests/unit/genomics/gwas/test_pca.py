@@ -43,7 +43,7 @@ def eigenvectors(called: Called, wanted: int) -> tuple[Matrix, Matrix]:
 
 
 def test_components_are_the_eigenvectors_of_the_whole_matrix(fileset: Fileset, called: Called) -> None:
-    """Values and vectors of autosomal variants are numpy's, and the residual says how well."""
+    """Values and vectors of variants that are not on X are numpy's, and the residual says how well."""
     values, vectors = eigenvectors(called, 3)
     found = run(Alone(), fileset, Plan(components=3), NOWHERE)
     assert found.variants == 390
@@ -97,11 +97,10 @@ def test_ended_run_goes_on_with_other_ranks(fileset: Fileset, tmp_path: Path) ->
     assert rest[0].passes == expected.passes
 
 
-def test_families_have_a_column_if_there_are_any(tmp_path: Path) -> None:
-    """As in plink2, the family is left out where it is 0 for everybody."""
-    components = Components(np.array([2.0]), np.array([[0.6], [0.8]]), np.zeros(1), 1e-6, 1, 9)
-    for family, expected in (("0", "#IID\tPC1\na\t0.6\nb\t0.8\n"), ("F", "#FID\tIID\tPC1\nF\ta\t0.6\nF\tb\t0.8\n")):
-        people = [f"{family} {name} 0 0 1 -9" for name in "ab"]
-        fileset = Fileset.open(write_fileset(tmp_path / family, populations(5, 2), people=people))
-        assert eigenvec(fileset.samples, components) == expected
+def test_files_are_those_of_plink2(tmp_path: Path) -> None:
+    """Six digits; one line per person with family, which may be 0, and individual; one line per value."""
+    components = Components(np.array([2.0]), np.array([[0.6], [0.8000004]]), np.zeros(1), 1e-6, 1, 9)
+    people = ["0 a 0 0 1 -9", "F b 0 0 1 -9"]
+    fileset = Fileset.open(write_fileset(tmp_path / "x", populations(5, 2), people=people))
+    assert eigenvec(fileset.samples, components) == "#FID\tIID\tPC1\n0\ta\t0.6\nF\tb\t0.8\n"
     assert eigenval(components) == "2\n"
