@@ -1,7 +1,7 @@
 """Firth's logistic regression: a penalized likelihood that has a maximum where the usual one has none.
 
 plink2's iterations end at changes below 1e-4 of the covariates' units: its estimates move by up to 1e-3 standard errors when
-covariates are scaled. Those here go on, and are within 1e-6 standard errors of the maximum.
+covariates are scaled. Those here go on, and are within 2e-6 standard errors of the maximum.
 
     Firth, Biometrika 80 (1993) 27-38. Heinze and Schemper, Statistics in Medicine 21 (2002) 2409-2419.
 """
@@ -17,8 +17,8 @@ from examples.genomics.gwas.estimates import Code
 from examples.genomics.gwas.likelihood import Evaluated, Genotypes, Likelihood, Reals
 
 _STEPS, _LONGEST_STEP, _HALVINGS = 100, 5.0, 5  # the longest in any coefficient, as in plink2
-_CONVERGED = 1e-14  # of the squared step in standard errors
-_FLAT = 1e-9  # of a logarithm of a likelihood: it is no lower
+_CONVERGED = 1e-13  # of the squared step in standard errors
+_FLAT = 1e-5  # of a logarithm of a likelihood: it is no lower; information in float32 makes its determinant uncertain by 1e-6
 
 
 class Found(NamedTuple):
