@@ -21,6 +21,19 @@ COVARIATES = {
     "pc": np.random.default_rng(3).standard_normal(PEOPLE),
 }
 
+# OBS_CT, A1, FIRTH?, OR, LOG(OR)_SE of v0, v1, ...: plink2 v2.00a3.5, each variant by itself (--snp), for among others its standard
+# errors depend on the variants before where calls are missing: --covar-variance-standardize --glm hide-covar.
+BY_PLINK2 = [
+    (286, "G", "N", 1.06307, 0.194021),
+    (279, "G", "N", 1.54295, 0.328939),
+    (286, "A", "N", 1.01, 0.25031),
+    (301, "A", "Y", 38.7778, 1.7082),
+    (280, "A", "N", 0.852041, 0.220847),
+    (286, "A", "N", 0.819768, 0.199792),
+    (285, "G", "N", 0.81445, 0.274051),
+    (288, "A", "N", 0.923193, 0.202767),
+]
+
 
 def disease(seed: int = 4, intercept: float = -0.5) -> Reals:
     """2 for cases, 1 for controls; more often older people."""
@@ -64,6 +77,20 @@ def test_estimates_are_those_of_a_dense_solution(tmp_path, missing):
     assert np.abs(found.beta - expected[:, 0]).max() < 1e-6 * expected[:, 1].min()
     assert found.se == pytest.approx(expected[:, 1], rel=1e-6)
     assert (found.people == (genotypes >= 0).sum(axis=1)).all()
+
+
+def test_estimates_are_plink2s(tmp_path):
+    """Odds ratios, standard errors and who is Firth's are what plink2 prints, to its precision."""
+    phenotype, genotypes = disease(), random_genotypes(len(BY_PLINK2), PEOPLE)
+    genotypes[3] = 0
+    genotypes[3, np.flatnonzero(phenotype == 2)[:5]] = 1
+    found = scan(tmp_path, genotypes, design(phenotype, COVARIATES))
+    for at, (people, a1, firth, odds_ratio, se) in enumerate(BY_PLINK2):
+        assert (found.people[at], "Y" if found.firth[at] else "N") == (people, firth)
+        beta = found.beta[at] if a1 == "A" else -found.beta[at]
+        precision = 1e-3 if firth == "Y" else 5e-6  # plink2 ends Firth's iterations early
+        assert np.exp(beta) == pytest.approx(odds_ratio, rel=precision)
+        assert found.se[at] == pytest.approx(se, rel=precision)
 
 
 def test_people_without_phenotype_or_covariate_are_left_out(tmp_path):
