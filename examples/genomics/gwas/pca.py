@@ -106,12 +106,16 @@ def leading(
     else:
         first = np.random.default_rng(plan.seed).standard_normal((people, columns))
         basis, products, passes = np.linalg.qr(first)[0], np.empty((people, 0)), 0
+    projected = np.empty((0, 0))
     while True:
         if products.shape[1] < basis.shape[1]:
             new = relate(np.ascontiguousarray(basis[:, products.shape[1] :])) / max(variants, 1)
             products, passes = np.concatenate([products, new], axis=1), passes + 1
             restart.offer(passes, shared={"basis": basis, "products": products})
-        projected = basis.T @ products
+        while len(projected) < basis.shape[1]:  # a block after the other, after a restart too
+            some = slice(len(projected), min(len(projected) + columns, basis.shape[1]))
+            beside = basis[:, : some.stop].T @ products[:, some]
+            projected = np.block([[projected, beside[: some.start]], [beside[: some.start].T, beside[some.start :]]])
         values, rotation = np.linalg.eigh((projected + projected.T) / 2)
         values, rotation = values[::-1][:wanted], rotation[:, ::-1][:, :wanted]
         vectors = basis @ rotation
