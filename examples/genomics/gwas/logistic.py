@@ -69,7 +69,7 @@ class _TraitScan:
         self._outside, self._cases = mask(cases, width), int(cases.sum())
         x = design.covariates
         self._start = _fit_covariates(x, trait.values)
-        chance = 1 / (1 + np.exp(-(x @ self._start)))
+        chance = _chances(x, self._start)
         weights = chance * (1 - chance)
         residuals = trait.values - chance
         self._scores = np.column_stack([weights[:, None] * x, residuals]).astype(np.float32)
@@ -190,7 +190,7 @@ def _fit_covariates(x: Reals, cases: Reals) -> Reals:
     """Coefficients of the covariates alone; stopped on their way to infinity if they separate cases from controls."""
     coefficients = np.zeros(x.shape[1])
     for _ in range(_STEPS_OF_COVARIATES):
-        chance = 1 / (1 + np.exp(-(x @ coefficients)))
+        chance = _chances(x, coefficients)
         gradient = x.T @ (cases - chance)
         step = np.linalg.lstsq(x.T @ ((chance * (1 - chance))[:, None] * x), gradient, rcond=None)[0]
         if np.abs(coefficients + step).max() > _FAR:
@@ -199,3 +199,8 @@ def _fit_covariates(x: Reals, cases: Reals) -> Reals:
         if gradient @ step < _CONVERGED**2:
             break
     return coefficients
+
+
+def _chances(x: Reals, coefficients: Reals) -> Reals:
+    with np.errstate(over="ignore"):  # infinite odds against it are a chance of 0
+        return np.asarray(1 / (1 + np.exp(-(x @ coefficients))))
