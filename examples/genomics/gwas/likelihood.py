@@ -5,12 +5,14 @@ So X'WX of a whole block is one matrix product: weights (variants, people) by pr
 takes 1.4 ns a genotype with 11 covariates; one variant after the other takes 4.
 
 Chances and gradients are in float64, since they decide where the maximum is. Information leads there and gives standard errors, for
-which float32 is enough: it halves the cost. Arrays of a tile of people stay in the L2 cache.
+which float32 is enough: it halves the cost. Firth's leverages are small differences of large numbers: float64 throughout. Arrays of
+a tile of people stay in the L2 cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +53,7 @@ class Evaluated(NamedTuple):
     """At some coefficients, the variant's last.
 
     Attributes:
-        likelihood: logarithms, (variants,); 0 if not asked for.
+        likelihood: logarithms, (variants,); 0 if not exact.
         gradient: (variants, coefficients).
         information: (variants, coefficients, coefficients); the inverse of the estimates' covariance.
     """
@@ -86,23 +88,28 @@ class Likelihood:
         self._pairs = (covariates[:, self._left] * covariates[:, self._right]).astype(np.float32)
         self._cases = trait.values
 
-    def at(self, genotypes: Genotypes, coefficients: Reals, *, likelihood: bool = False) -> Evaluated:
-        """Evaluate at ``coefficients``, (variants, covariates + 1)."""
+    @cached_property
+    def _exact_pairs(self) -> Reals:
+        return self._x[:, self._left] * self._x[:, self._right]
+
+    def at(self, genotypes: Genotypes, coefficients: Reals, *, exact: bool = False) -> Evaluated:
+        """Evaluate at ``coefficients``, (variants, covariates + 1); if ``exact``, the likelihood too, and all in float64."""
         variants, p = coefficients.shape[0], self.covariates
         level, gradient, information = np.zeros(variants), np.zeros((variants, p + 1)), np.zeros((variants, p + 1, p + 1))
         pairs = np.zeros((variants, len(self._left)))
+        x, products = (self._x, self._exact_pairs) if exact else (self._rough_x, self._pairs)
         for tile in self._tiles(genotypes, coefficients):
-            if likelihood:
+            if exact:
                 level += self._log_likelihood(tile)
             surprise = self._cases[tile.people] - tile.chance
             surprise[tile.missing] = 0
             gradient[:, :p] += surprise @ self._x[tile.people]
             gradient[:, p] += _row_products(surprise, tile.genotypes.astype(np.float64))
-            weights = _weights(tile)
+            weights = _weights(tile.chance if exact else tile.chance.astype(np.float32))
             weights[tile.missing] = 0
-            pairs += weights @ self._pairs[tile.people]
+            pairs += weights @ products[tile.people]
             weights *= tile.genotypes
-            information[:, p, :p] += weights @ self._rough_x[tile.people]
+            information[:, p, :p] += weights @ x[tile.people]
             information[:, p, p] += _row_products(weights, tile.genotypes)
         information[:, self._left, self._right] = information[:, self._right, self._left] = pairs
         information[:, :p, p] = information[:, p, :p]
@@ -116,20 +123,18 @@ class Likelihood:
         p = self.covariates
         added = np.zeros(coefficients.shape)
         doubled = np.where(self._left == self._right, 1.0, 2.0)
-        of_pairs = (covariance[:, self._left, self._right] * doubled).astype(np.float32)
-        of_genotype = (2 * covariance[:, p, :p]).astype(np.float32)
-        of_square = covariance[:, p, p, None].astype(np.float32)
+        of_pairs = covariance[:, self._left, self._right] * doubled
         for tile in self._tiles(genotypes, coefficients):
-            leverage = of_square * tile.genotypes
-            leverage += of_genotype @ self._rough_x[tile.people].T
+            x = self._x[tile.people]
+            leverage = covariance[:, p, p, None] * tile.genotypes
+            leverage += 2 * covariance[:, p, :p] @ x.T
             leverage *= tile.genotypes
-            leverage += of_pairs @ self._pairs[tile.people].T
-            leverage *= _weights(tile)
+            leverage += of_pairs @ self._exact_pairs[tile.people].T
+            leverage *= _weights(tile.chance)
             leverage *= 0.5 - tile.chance
             leverage[tile.missing] = 0
-            exact = leverage.astype(np.float64)
-            added[:, :p] += exact @ self._x[tile.people]
-            added[:, p] += _row_products(exact, tile.genotypes.astype(np.float64))
+            added[:, :p] += leverage @ x
+            added[:, p] += _row_products(leverage, tile.genotypes.astype(np.float64))
         return added
 
     def _tiles(self, genotypes: Genotypes, coefficients: Reals) -> Iterator[_Tile]:
@@ -158,9 +163,8 @@ class Likelihood:
         return total
 
 
-def _weights(tile: _Tile) -> Singles:
-    rough = tile.chance.astype(np.float32)
-    return rough - rough * rough
+def _weights(chance: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(chance - chance * chance)
 
 
 def _row_products(left: npt.NDArray[Any], right: Singles) -> npt.NDArray[Any]:
