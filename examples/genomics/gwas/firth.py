@@ -39,7 +39,7 @@ def penalized_regression(likelihood: Likelihood, genotypes: Genotypes) -> Found:
         own, inverse = genotypes.some(active), _inverses(found.information)
         gradient = found.gradient + likelihood.firth_gradient(own, coefficients[active], inverse)
         step = np.einsum("vij,vj->vi", inverse, gradient)
-        size = (step * gradient).sum(axis=1)
+        size = np.abs((step * gradient).sum(axis=1))  # below 0 only where rounding decides
         step *= np.minimum(1, _LONGEST_STEP / np.abs(step).max(axis=1))[:, None]
         coefficients[active], found = _climb(likelihood, own, coefficients[active], step, _penalized(found))
         variance[active] = _inverses(found.information)[:, -1, -1]

@@ -123,7 +123,7 @@ def _newton(likelihood: Likelihood, genotypes: Genotypes, coefficients: Reals, s
     for _ in range(steps):
         found = likelihood.at(genotypes, coefficients)
         step, variance = _solve(found.information, found.gradient)
-        size = (step * found.gradient).sum(axis=1)
+        size = np.abs((step * found.gradient).sum(axis=1))  # below 0 only where rounding decides
         coefficients = coefficients + step
         done = (size < _CONVERGED) & (size * variance < _SHORT) & (variance > 0)
         beta[active[done]], se[active[done]] = coefficients[done, -1], np.sqrt(variance[done])
