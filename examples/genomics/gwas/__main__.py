@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from examples.genomics.gwas.analyses import RUN, Session, names_of_files, run_analyses
 from examples.genomics.gwas.arguments import Arguments, make_parser, read_arguments
 from examples.genomics.gwas.study import Study, open_study
+from examples.genomics.gwas.vcf import convert
 from examples.workload.communicator import Communicator
 from examples.workload.files import source
 from examples.workload.program import run_program
@@ -25,7 +27,8 @@ def main(comm: Communicator, words: Sequence[str]) -> int:
     def check(words: Sequence[str]) -> Arguments | None:
         arguments = read_arguments(words)
         if arguments is not None:
-            opened.append(open_study(arguments))
+            conversion = convert(arguments.vcf, Path(arguments.bfile)) if arguments.vcf else None
+            opened.append(open_study(arguments, conversion))
         return arguments
 
     return run_program(comm, make_parser(), check, lambda comm, arguments: work(comm, arguments, *opened), words)
@@ -50,6 +53,7 @@ def _run(session: Session) -> dict[str, object]:
     study = session.study
     return {
         "inputs": [{"path": address, "bytes": source(address).size} for address in study.inputs()],
+        **({"converted from": {"path": session.arguments.vcf, **vars(study.conversion)}} if study.conversion else {}),
         "people": len(study.fileset.samples),
         "variants": len(study.fileset.variants),
         "left out: on X, Y, MT": int((~study.fileset.variants.diploid).sum()),
@@ -69,7 +73,9 @@ def _table(session: Session) -> str:
     rows = {
         "genotypes": f"{len(study.fileset.samples):,} people, {len(study.fileset.variants):,} variants"
         + (f", {left_out:,} on X, Y, MT left out" if left_out else ""),
+        **({"converted": study.conversion.tell()} if study.conversion else {}),
         **_tables(study),
+        **({"scores": study.weights.tell()} if study.weights else {}),
     }
     if found := session.figures.get("principal components"):
         doubtful = found["not converged"]

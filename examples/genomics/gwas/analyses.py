@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from examples.genomics.gwas import grm, lmm, pca, plots, reports
+from examples.genomics.gwas import grm, lmm, pca, plots, reports, scores
 from examples.genomics.gwas.arguments import Arguments
 from examples.genomics.gwas.association import Saving, Scan, associate
 from examples.genomics.gwas.design import Design, Trait, UnfitModel
 from examples.genomics.gwas.frequencies import frequencies
 from examples.genomics.gwas.linear import LinearScan
+from examples.genomics.gwas.logistic import LogisticScan
+from examples.genomics.gwas.score_table import ScoreTable
 from examples.genomics.gwas.study import Study
 from examples.genomics.gwas.tables import Column
 from examples.genomics.gwas.tails import inflation
@@ -65,7 +67,9 @@ class Session:
 
 def names_of_files(traits: Sequence[Trait]) -> list[str]:
     """All files that a run may write; ``run.json`` last."""
-    names = [f"gwas.{ending}" for ending in ("afreq", "vmiss", "smiss", "hardy", "eigenvec", "eigenval", "rel.bin", "rel.id")]
+    names = [
+        f"gwas.{ending}" for ending in ("afreq", "vmiss", "smiss", "hardy", "eigenvec", "eigenval", "rel.bin", "rel.id", "sscore")
+    ]
     names += [f"{trait.name}.{ending}" for trait in traits for ending in ("glm.linear", "glm.logistic.hybrid", "lmm.tsv")]
     for trait in traits:
         names += [f"{trait.name}.{analysis}.manhattan.svg" for analysis in ("glm", "lmm")]
@@ -80,6 +84,8 @@ def run_analyses(session: Session) -> None:
     components = _components(session) if "pca" in asked else {}
     if "grm" in asked:
         _relationships(session)
+    if session.study.weights:
+        _scores(session, session.study.weights)
     if asked & {"glm", "lmm"}:
         _, designs = session.study.models(components)
         if "glm" in asked:
@@ -129,8 +135,20 @@ def _relationships(session: Session) -> None:
     session.figures["relationships"] = {"variants": found.variants}
 
 
+def _scores(session: Session, weights: ScoreTable) -> None:
+    found = scores.score(session.comm, session.study.fileset, weights)
+    session.write("gwas.sscore", scores.sscore(session.study.fileset.samples, found))
+    session.figures["scores"] = {
+        "names": found.names,
+        "variants": found.variants,
+        "lines left out": weights.left_out,
+        "lines of ambiguous strand": weights.ambiguous,
+    }
+
+
 def _scans(design: Design, width: int) -> list[Scan]:
-    return [LinearScan(design, width)] if any(not trait.binary for trait in design.traits) else []
+    kinds = {trait.binary for trait in design.traits}
+    return ([LinearScan(design, width)] if False in kinds else []) + ([LogisticScan(design, width)] if True in kinds else [])
 
 
 def _regressions(session: Session, designs: Sequence[Design]) -> None:

@@ -20,8 +20,9 @@ from examples.workload.arguments import (
 from examples.workload.errors import BadArguments
 
 MOST_COMPONENTS = 200
-_ANALYSES = ("freq", "missing", "hardy", "pca", "grm", "glm", "lmm")
+_ANALYSES = ("freq", "missing", "hardy", "pca", "grm", "glm", "lmm", "score")
 _ENDINGS = ("bed", "bim", "fam")
+_CONVERTED = "genotypes"  # the fileset of a VCF, in the directory of the results
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,13 @@ class Arguments:
 
     Attributes:
         bfile: PLINK fileset without ending.
+        vcf: what it is made of first; None: it is there.
         pheno: table of phenotypes; None: the sixth column of the .fam.
         pheno_names: which of its columns; all if empty.
         covar: table of covariates.
         covar_names: which of its columns; all if empty.
-        analyses: of freq, missing, hardy, pca, grm, glm, lmm.
+        score: table of weights of polygenic scores.
+        analyses: of freq, missing, hardy, pca, grm, glm, lmm, score.
         components: how many principal components to find; 0 for none.
         pcs: how many of them are covariates.
         lmm_delta: ratio of the variances of noise and genome in the mixed model; None: estimated.
@@ -43,10 +46,12 @@ class Arguments:
     """
 
     bfile: str
+    vcf: str | None
     pheno: str | None
     pheno_names: tuple[str, ...]
     covar: str | None
     covar_names: tuple[str, ...]
+    score: str | None
     analyses: frozenset[str]
     components: int
     pcs: int
@@ -59,6 +64,9 @@ def make_parser() -> Parser:
     """The arguments as ``--help`` shows them; all values are checked together, in `read_arguments`."""
     parser = Parser("gwas", "Genome-wide association studies of PLINK files, over MPI.")
     parser.add_argument("--bfile", metavar="PREFIX", help="PREFIX.bed, PREFIX.bim and PREFIX.fam, here or at s3://")
+    parser.add_argument(
+        "--vcf", metavar="FILE", help="VCF or BCF instead: made into DIR/genotypes.bed, .bim, .fam once; needs cyvcf2"
+    )
     parser.add_argument(
         "--pheno", metavar="FILE", help="table of phenotypes, header '#FID IID NAME ...' (default: those of the .fam)"
     )
@@ -80,6 +88,7 @@ def make_parser() -> Parser:
         metavar="RATIO",
         help="variance of noise by that of the genome (default: estimated, by restricted likelihood)",
     )
+    parser.add_argument("--score", metavar="FILE", help="polygenic scores, header 'ID A1 NAME ...': gwas.sscore")
     parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
     add_checkpoint(parser)
     return parser
@@ -114,11 +123,13 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
     if problems:
         raise BadArguments(problems)
     return Arguments(
-        bfile=_prefix(given),
+        bfile=str(Path(given.out) / _CONVERTED) if given.vcf else _prefix(given),
+        vcf=given.vcf,
         pheno=given.pheno,
         pheno_names=_names(given.pheno_name),
         covar=given.covar,
         covar_names=_names(given.covar_name),
+        score=given.score,
         analyses=asked | ({"pca"} if pcs else set()),
         components=max(components, pcs),
         pcs=pcs,
@@ -129,11 +140,12 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
 
 
 def _check_inputs(given: Namespace, problems: list[str]) -> None:
-    if given.bfile is None:
-        problems.append("--bfile: is missing; name a PLINK fileset without its ending")
-    else:
+    if (given.bfile is None) == (given.vcf is None):
+        wrong = "is missing" if given.bfile is None else "and --vcf are two sources of genotypes"
+        problems.append(f"--bfile: {wrong}; name a PLINK fileset without its ending, or with --vcf a VCF or BCF")
+    elif given.bfile is not None:
         problems += [problem for ending in _ENDINGS if (problem := input_problem("--bfile", f"{_prefix(given)}.{ending}"))]
-    for name, address in (("--pheno", given.pheno), ("--covar", given.covar)):
+    for name, address in (("--vcf", given.vcf), ("--pheno", given.pheno), ("--covar", given.covar), ("--score", given.score)):
         if address and (problem := input_problem(name, address)):
             problems.append(problem)
     if given.covar_name and not given.covar:

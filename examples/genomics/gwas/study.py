@@ -12,7 +12,9 @@ import numpy as np
 from examples.genomics.gwas.arguments import Arguments
 from examples.genomics.gwas.bed import Fileset
 from examples.genomics.gwas.design import Design, Trait, UnfitModel, make_designs, make_traits
+from examples.genomics.gwas.score_table import ScoreTable, read_scores
 from examples.genomics.gwas.tables import Column, Table, own_phenotype, read_table
+from examples.genomics.gwas.vcf import Conversion
 from examples.workload.errors import Malformed
 
 T = TypeVar("T")
@@ -27,11 +29,15 @@ class Study:
         fileset: genotypes.
         phenotypes: the table, None if no analysis needs one.
         covariates: the table, None if there is none.
+        weights: of polygenic scores, None if there is none.
+        conversion: what rank 0 made the fileset of, None if it was there or this is another rank.
     """
 
     fileset: Fileset
     phenotypes: Table | None
     covariates: Table | None
+    weights: ScoreTable | None = None
+    conversion: Conversion | None = None
 
     def models(self, components: Mapping[str, Column] | None = None) -> tuple[list[Trait], list[Design]]:
         """Traits and designs.
@@ -54,11 +60,11 @@ class Study:
 
     def inputs(self) -> dict[str, str]:
         """Versions of all files, by address."""
-        tables = [table for table in (self.phenotypes, self.covariates) if table]
+        tables = [table for table in (self.phenotypes, self.covariates, self.weights) if table]
         return self.fileset.versions | {table.address: table.version for table in tables if table.version}
 
 
-def open_study(arguments: Arguments) -> Study:
+def open_study(arguments: Arguments, conversion: Conversion | None = None) -> Study:
     """Read and check.
 
     Raises:
@@ -75,12 +81,14 @@ def open_study(arguments: Arguments) -> Study:
             problems.append(problem)
             return None
 
-    phenotypes = covariates = None
+    phenotypes = covariates = weights = None
     if arguments.analyses & {"glm", "lmm"}:
         phenotypes = tried(lambda: _phenotypes(arguments, fileset))
     if arguments.covar:
         covariates = tried(lambda: read_table(arguments.covar or "", fileset.samples, arguments.covar_names))
-    study = Study(fileset, phenotypes, covariates)
+    if arguments.score:
+        weights = tried(lambda: read_scores(arguments.score or "", fileset.variants))
+    study = Study(fileset, phenotypes, covariates, weights, conversion)
     if not problems:
         tried(study.models)
     if problems:
