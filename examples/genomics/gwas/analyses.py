@@ -12,7 +12,7 @@ import numpy.typing as npt
 from examples.genomics.gwas import grm, lmm, pca, plots, reports, scores
 from examples.genomics.gwas.arguments import Arguments
 from examples.genomics.gwas.association import Saving, Scan, associate
-from examples.genomics.gwas.design import Design, Trait, UnfitModel
+from examples.genomics.gwas.design import Design, Trait
 from examples.genomics.gwas.frequencies import frequencies
 from examples.genomics.gwas.linear import LinearScan
 from examples.genomics.gwas.logistic import LogisticScan
@@ -21,7 +21,6 @@ from examples.genomics.gwas.study import Study
 from examples.genomics.gwas.tables import Column
 from examples.genomics.gwas.tails import inflation
 from examples.workload.communicator import Communicator
-from examples.workload.errors import Malformed
 from examples.workload.results import Place, write_in_rank_order
 
 Reals = npt.NDArray[np.float64]
@@ -175,22 +174,14 @@ def _mixed_models(session: Session, designs: Sequence[Design]) -> None:
     fileset, arguments = session.study.fileset, session.arguments
     logs: dict[str, Reals] = {}
     for design in designs:
-        try:
-            results = lmm.run(session.comm, fileset, design, lmm.Plan(delta=arguments.lmm_delta), arguments.checkpoint)
-        except UnfitModel as error:
-            raise Malformed(arguments.bfile, str(error)) from None
+        results = lmm.run(session.comm, fileset, design, lmm.Plan(delta=arguments.lmm_delta), arguments.checkpoint)
         for trait, found in zip(design.traits, results, strict=True):
             lines = (each.decode() for each in lmm.lines(fileset, design, found))
             session.write_lines(f"{trait.name}.lmm.tsv", lmm.HEADER, lines)
             logs[trait.name] = np.full(len(fileset.variants), np.nan)
             for indices, values in session.comm.allgather((found.indices, found.log_p)):
                 logs[trait.name][indices] = values
-            session.figures.setdefault("lmm", {})[trait.name] = _facts(session, trait, logs[trait.name]) | {
-                "heritability": float(f"{1 / (1 + found.heritability.delta):.6g}"),
-                "delta": float(f"{found.heritability.delta:.6g}"),
-                "passes": list(found.passes),
-                "converged": found.converged,
-            }
+            session.figures.setdefault("lmm", {})[trait.name] = _facts(session, trait, logs[trait.name]) | found.facts()
     _charts(session, "lmm", logs)
 
 

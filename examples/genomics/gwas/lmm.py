@@ -85,6 +85,37 @@ class Associations:
         """Natural logarithms of P values."""
         return normal_log_p(np.sqrt(self.chi2))
 
+    def facts(self) -> dict[str, object]:
+        """What is told of the model."""
+        found = self.heritability
+        errors = {"standard error of h2": found.standard_error, "error of h2 by random signs": found.monte_carlo}
+        return {
+            "h2": float(f"{found.h2:.6g}"),
+            **({} if np.isnan(found.standard_error) else {name: float(f"{value:.3g}") for name, value in errors.items()}),
+            "h2 is at the limit": found.at_limit,
+            "delta": float(f"{found.delta:.6g}"),
+            "calibration": float(f"{self.calibration[0]:.6g}"),
+            "error of calibration": float(f"{self.calibration[1]:.3g}"),
+            "passes": list(self.passes),
+            "converged": self.converged,
+        }
+
+
+def autosomes(fileset: Fileset) -> list[str]:
+    """Of which there are variants, in the order of the file.
+
+    Raises:
+        UnfitModel: there are not two of them.
+    """
+    variants = fileset.variants
+    found = list(dict.fromkeys(name for name, used in zip(variants.chrom, variants.autosomal.tolist(), strict=True) if used))
+    if len(found) < 2:
+        raise UnfitModel(
+            f"--lmm: has variants of {len(found)} autosome{'s' * (not found)}, but each is tested against what the others explain;"
+            " give a fileset of two autosomes or more"
+        )
+    return found
+
 
 def run(comm: Communicator, fileset: Fileset, design: Design, plan: Plan, checkpoint: CheckpointPlan) -> list[Associations]:
     """Associations of the design's traits, in their order, case/control as 0 and 1; collective.
@@ -92,14 +123,7 @@ def run(comm: Communicator, fileset: Fileset, design: Design, plan: Plan, checkp
     Raises:
         UnfitModel: there are not two chromosomes.
     """
-    autosomal = fileset.variants.autosomal
-    names = [name for name, used in zip(fileset.variants.chrom, autosomal.tolist(), strict=True) if used]
-    chromosomes = list(dict.fromkeys(names))
-    if len(chromosomes) < 2:
-        raise UnfitModel(
-            f"--lmm: the variants are of {len(chromosomes)} autosome, but each is tested against what the others explain;"
-            " give a fileset of two autosomes or more"
-        )
+    chromosomes, autosomal = autosomes(fileset), fileset.variants.autosomal
     genotypes = Standardized(
         comm, fileset, autosomal, design.included, covariates=design.basis, precision=np.dtype(plan.precision).type
     )

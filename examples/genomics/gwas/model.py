@@ -2,8 +2,8 @@
 
 Each pass over the genotypes ends in one sum over the ranks of people x columns doubles; nothing else of size is sent. A pass takes
 the genotypes of a rank times (decoding + columns x two products), then the sum: within a node through memory, among nodes as a
-ring, 2 (nodes - 1) / nodes of the bytes through each node's network. The two do not overlap. Vectors are kept by every rank, and
-what is done to them alone (orthogonalization, updates of conjugate gradients) is done by all: it does not become less with ranks.
+ring, 2 (nodes - 1) / nodes of the bytes through each node's network. The two do not overlap. What is done to vectors alone is dealt
+out for components, whose blocks are then gathered before each pass; in the mixed model each rank does it all.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ class Work:
     Attributes:
         name: of the work.
         columns: of each pass.
-        vector: ns for a person and column of everything that each rank does to vectors in a pass, as measured.
+        vector: ns for a person and column of what each rank does to whole vectors in a pass, as measured.
+        dealt_out: the same of what is dealt out to the ranks; 0 if all have whole vectors only.
     """
 
     name: str
     columns: list[int]
     vector: float
+    dealt_out: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ class Cost:
         return self.products / self.total
 
 
-def summed_bytes(people: int, columns: list[int]) -> int:
-    """What a rank gives to the sums of passes with these numbers of columns."""
-    return 8 * people * sum(columns)
+def summed_bytes(people: int, columns: list[int], *, gathered: bool = False) -> int:
+    """What a rank gives to the sums of passes with these numbers of columns, and to gather float32 vectors that are dealt out."""
+    return (12 if gathered else 8) * people * sum(columns)
 
 
 def cost(machine: Machine, ranks: int, people: int, variants: int, work: Work) -> Cost:
@@ -79,11 +81,12 @@ def cost(machine: Machine, ranks: int, people: int, variants: int, work: Work) -
     nodes = -(-ranks // machine.ranks)
     share = people * variants / ranks
     products = share * sum(machine.decode + machine.column * each for each in columns) * 1e-9
-    sent = summed_bytes(people, columns)
+    sent = summed_bytes(people, columns, gathered=work.dealt_out > 0)
     within = min(ranks, machine.ranks) * sent / machine.memory if ranks > 1 else 0.0
     wire = 2 * (nodes - 1) / nodes * sent / (machine.gbps * 1e9 / 8 * machine.efficiency)
     steps = 2 * math.ceil(math.log2(nodes)) * machine.latency * len(columns) if nodes > 1 else 0.0
-    return Cost(products, people * sum(columns) * work.vector * 1e-9, within + wire + steps, sent)
+    vectors = people * sum(columns) * (work.vector + work.dealt_out / ranks) * 1e-9
+    return Cost(products, vectors, within + wire + steps, sent)
 
 
 def pca_columns(passes: int = 8, columns: int = 16) -> list[int]:
@@ -96,8 +99,8 @@ def lmm_columns(variances: int = 13, systems: int = 15, signs: int = 15, chromos
     return [signs + 1] * variances + [probes] + [chromosomes + probes] * systems
 
 
-PCA = Work("PCA", pca_columns(), 230.0)
-LMM = Work("LMM", lmm_columns(), 25.0)
+PCA = Work("PCA", pca_columns(), 20.0, 230.0)
+LMM = Work("LMM", lmm_columns(), 25.0, 0.0)
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ import numpy as np
 from batchhpc.rank import Progress
 from examples.genomics.gwas.bed import Fileset, Samples
 from examples.genomics.gwas.restart import Restart
-from examples.genomics.gwas.standardized import Matrix, Standardized
+from examples.genomics.gwas.rows import Rows
+from examples.genomics.gwas.standardized import Matrix, Rounded, Standardized
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
 
@@ -87,7 +88,7 @@ def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: Checkpoint
 
 
 def leading(
-    comm: Communicator, relate: Callable[[Matrix], Matrix], size: tuple[int, int], plan: Plan, restart: Restart
+    comm: Communicator, relate: Callable[[Rounded], Matrix], size: tuple[int, int], plan: Plan, restart: Restart
 ) -> Components:
     """Eigenvectors by block Lanczos.
 
@@ -101,37 +102,32 @@ def leading(
     people, variants = size
     wanted = min(plan.components, people)
     columns = min(max(plan.columns, wanted), people)
-    if found := restart.load():
-        basis, products, passes = found.shared["basis"], found.shared["products"], found.step
+    rows = Rows(comm, people)
+    if found := restart.load({"basis": rows.bounds, "products": rows.bounds}):
+        basis, products, passes = found.arrays["basis"], found.arrays["products"], found.step
     else:
         first = np.random.default_rng(plan.seed).standard_normal((people, columns))
-        basis, products, passes = np.linalg.qr(first)[0], np.empty((people, 0)), 0
+        basis, passes = rows.orthonormal(rows.own(first)[:, :0], rows.own(first), columns), 0
+        products = basis[:, :0]
     projected = np.empty((0, 0))
     while True:
         if products.shape[1] < basis.shape[1]:
-            new = relate(np.ascontiguousarray(basis[:, products.shape[1] :])) / max(variants, 1)
-            products, passes = np.concatenate([products, new], axis=1), passes + 1
-            restart.offer(passes, shared={"basis": basis, "products": products})
+            block = rows.whole(basis[:, products.shape[1] :].astype(np.float32))  # the products are float32
+            products, passes = np.concatenate([products, rows.own(relate(block)) / max(variants, 1)], axis=1), passes + 1
+            restart.offer(passes, arrays={"basis": basis, "products": products})
         while len(projected) < basis.shape[1]:  # a block after the other, after a restart too
             some = slice(len(projected), min(len(projected) + columns, basis.shape[1]))
-            beside = basis[:, : some.stop].T @ products[:, some]
+            beside = rows.inner(basis[:, : some.stop], products[:, some])
             projected = np.block([[projected, beside[: some.start]], [beside[: some.start].T, beside[some.start :]]])
         values, rotation = np.linalg.eigh((projected + projected.T) / 2)
         values, rotation = values[::-1][:wanted], rotation[:, ::-1][:, :wanted]
-        vectors = basis @ rotation
-        residuals = np.linalg.norm(products @ rotation - vectors * values, axis=0) / np.maximum(values, np.finfo(float).tiny)
+        vectors = rows.times(basis, rotation)
+        residuals = rows.lengths(rows.times(products, rotation) - vectors * values) / np.maximum(values, np.finfo(float).tiny)
         room = min(columns, people - basis.shape[1])
         done = passes >= plan.passes or room <= 0 or bool(residuals.max() <= plan.tolerance)
         if comm.bcast(done):  # one rank says so: processors of another kind may differ in the last bit
-            return Components(values, _signed(vectors), residuals, plan.tolerance, passes, variants)
-        basis = np.concatenate([basis, _new_directions(basis, products[:, -columns:])[:, :room]], axis=1)
-
-
-def _new_directions(basis: Matrix, block: Matrix) -> Matrix:
-    """An orthonormal basis of what the block adds; twice, since rounding leaves something of the old directions the first time."""
-    for _ in range(2):
-        block = np.linalg.qr(block - basis @ (basis.T @ block))[0]
-    return block
+            return Components(values, _signed(rows.whole(vectors)), residuals, plan.tolerance, passes, variants)
+        basis = np.concatenate([basis, rows.orthonormal(basis, products[:, -columns:], room)], axis=1)
 
 
 def _signed(vectors: Matrix) -> Matrix:

@@ -157,7 +157,7 @@ class Standardized:
         return vectors if self.covariates is None else vectors - self.covariates @ (self.covariates.T @ vectors)
 
     def relate(
-        self, vectors: Matrix, *, left_out: Sequence[str] | None = None, advance: Callable[[int], None] = lambda _: None
+        self, vectors: Rounded, *, left_out: Sequence[str] | None = None, advance: Callable[[int], None] = lambda _: None
     ) -> Matrix:
         """X X' V, collective.
 

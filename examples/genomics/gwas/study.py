@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from examples.genomics.gwas import lmm
 from examples.genomics.gwas.arguments import Arguments
 from examples.genomics.gwas.bed import Fileset
 from examples.genomics.gwas.design import Design, Trait, UnfitModel, make_designs, make_traits
@@ -84,6 +85,8 @@ def open_study(arguments: Arguments, conversion: Conversion | None = None) -> St
     phenotypes = covariates = weights = None
     if arguments.analyses & {"glm", "lmm"}:
         phenotypes = tried(lambda: _phenotypes(arguments, fileset))
+    if "lmm" in arguments.analyses:
+        tried(lambda: _autosomes(fileset))
     if arguments.covar:
         covariates = tried(lambda: read_table(arguments.covar or "", fileset.samples, arguments.covar_names))
     if arguments.score:
@@ -95,6 +98,13 @@ def open_study(arguments: Arguments, conversion: Conversion | None = None) -> St
         first, *others = problems
         raise Malformed(first.path, "\n".join([first.what, *map(str, others)]), first.place)
     return study
+
+
+def _autosomes(fileset: Fileset) -> list[str]:
+    try:
+        return lmm.autosomes(fileset)
+    except UnfitModel as error:
+        raise Malformed(f"{fileset.prefix}.bim", str(error)) from None
 
 
 def _phenotypes(arguments: Arguments, fileset: Fileset) -> Table:

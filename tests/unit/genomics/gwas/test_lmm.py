@@ -176,8 +176,17 @@ def test_lines_are_those_of_bolt(fileset: Fileset) -> None:
     assert p == f"{np.exp(found.log_p[401]):.1E}"
 
 
+def test_facts_say_how_far_off_the_model_is(fileset: Fileset) -> None:
+    """Heritability and calibration are told with their errors; where delta is given there is no error to tell."""
+    told = run_alone(fileset, design(), Plan()).facts()
+    assert {"h2", "standard error of h2", "error of h2 by random signs", "calibration", "error of calibration"} <= told.keys()
+    given = run_alone(fileset, design(), Plan(delta=3.0)).facts()
+    assert given["h2"] == 0.25
+    assert "standard error of h2" not in given
+
+
 def test_one_chromosome_is_refused(tmp_path: Path) -> None:
     """With all variants on one autosome there is nothing to leave in."""
     fileset = Fileset.open(write_fileset(tmp_path / "x", CALLED[:50], ["16"] * 50))
-    with pytest.raises(UnfitModel, match="variants are of 1 autosome"):
+    with pytest.raises(UnfitModel, match="has variants of 1 autosome, but"):
         lmm.run(Alone(), fileset, design(), Plan(), NOWHERE)

@@ -24,7 +24,7 @@ class CountingComm(ThreadComm):
 
     def Allreduce(self, sendbuf: object, recvbuf: object, /) -> None:  # noqa: N802 - MPI's name
         array = np.asarray(sendbuf)
-        if array.dtype == np.float64 and array.ndim == 2:
+        if array.dtype.kind == "f" and array.ndim == 2:
             self.vectors += array.nbytes
         else:
             self.others += array.nbytes
@@ -33,7 +33,7 @@ class CountingComm(ThreadComm):
 
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_components_sum_what_the_model_says(tmp_path: Path, size: int) -> None:
-    """Each pass gives people x columns doubles to one sum, and nothing else grows with the passes."""
+    """Each pass gives people x columns doubles to one sum, and half as many bytes to gather rows; the rest is small."""
     fileset = Fileset.open(write_fileset(tmp_path / "x", random_genotypes(300, 200)))
 
     def program(comm: ThreadComm) -> tuple[CountingComm, int]:
@@ -41,8 +41,9 @@ def test_components_sum_what_the_model_says(tmp_path: Path, size: int) -> None:
         return counting, pca.run(counting, fileset, pca.Plan(passes=5), NOWHERE).passes
 
     for counted, passes in run_ranks(size, program):
-        assert counted.vectors == model.summed_bytes(200, model.pca_columns(passes))
-        assert counted.others < 3000
+        components = 8 * 200 * 10  # gathered at last
+        assert counted.vectors == model.summed_bytes(200, model.pca_columns(passes), gathered=True) + components
+        assert counted.others < 100_000 * passes  # inner products, whatever the number of people
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
@@ -70,6 +71,6 @@ def test_more_ranks_take_less_time_until_sums_and_vectors_are_what_is_left() -> 
     )
     assert one.sums == 0
     assert np.isclose(one.products, 1000 * many.products)
-    assert one.vectors == many.vectors
-    assert faster.sums < many.sums < 0.2 * many.products
+    assert many.vectors < one.vectors
+    assert faster.sums < many.sums < 0.3 * many.products
     assert many.total < one.total / 100
