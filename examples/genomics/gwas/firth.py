@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.genomics.gwas.estimates import Code
-from examples.genomics.gwas.likelihood import Evaluated, Genotypes, Likelihood, Reals
+from examples.genomics.gwas.likelihood import Evaluated, Genotypes, Likelihood, Precision, Reals
 
 _STEPS, _LONGEST_STEP, _HALVINGS = 100, 5.0, 5  # the longest in any coefficient, as in plink2
 _CONVERGED = 1e-13  # of the squared step in standard errors
@@ -34,7 +34,7 @@ def penalized_regression(likelihood: Likelihood, genotypes: Genotypes) -> Found:
     variants = len(genotypes.centred)
     coefficients, variance = np.zeros((variants, likelihood.covariates + 1)), np.full(variants, np.nan)
     code = np.full(variants, int(Code.UNFINISHED))
-    active, found = np.arange(variants), likelihood.at(genotypes, coefficients, exact=True)
+    active, found = np.arange(variants), likelihood.at(genotypes, coefficients, Precision.EXACT)
     for _ in range(_STEPS):
         own, inverse = genotypes.some(active), _inverses(found.information)
         gradient = found.gradient + likelihood.firth_gradient(own, coefficients[active], inverse)
@@ -69,13 +69,13 @@ def _inverses(information: Reals) -> Reals:
 def _climb(likelihood: Likelihood, genotypes: Genotypes, base: Reals, step: Reals, level: Reals) -> tuple[Reals, Evaluated]:
     """Coefficients a step away, or half of it, ..., where the penalized likelihood is not lower; and what is found there."""
     now = base + step
-    found = likelihood.at(genotypes, now, exact=True)
+    found = likelihood.at(genotypes, now, Precision.EXACT)
     for halving in range(1, _HALVINGS + 1):
         lower = np.flatnonzero(~(_penalized(found) >= level - _FLAT))
         if not len(lower):
             break
         now[lower] = base[lower] + step[lower] * 0.5**halving
-        again = likelihood.at(genotypes.some(lower), now[lower], exact=True)
+        again = likelihood.at(genotypes.some(lower), now[lower], Precision.EXACT)
         for whole, part in zip(found, again, strict=True):
             whole[lower] = part
     return now, found
