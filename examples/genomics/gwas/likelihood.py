@@ -4,9 +4,9 @@ The model of a variant has the covariates X of all variants and its own genotype
 So X'WX of a whole block is one matrix product: weights (variants, people) by products of pairs of covariates (people, pairs). That
 takes 1.4 ns a genotype with 11 covariates; one variant after the other takes 4.
 
-Chances and gradients are in float64, since they decide where the maximum is; the first step to it is in float32, which takes half the
-time. Information leads there and gives standard errors: float32 is enough. Firth's leverages are small differences of large numbers
-and need float64 throughout. Arrays of a tile of people stay in the L2 cache.
+Chances and gradients are in float64, since they decide where the maximum is; the first step to it is in float32, in half the time.
+Information leads there and gives standard errors: float32 is enough. Firth's leverages are small differences of large numbers and
+need float64 throughout. Arrays of a tile of people stay in the L2 cache.
 """
 
 from __future__ import annotations
