@@ -1,7 +1,8 @@
 """Logistic regression of every variant on a case/control trait, against plink2: CPU time of whole runs, and whether they agree.
 
 The trait: people whose simulated phenotype is among the highest 30 % are cases; of the rare one, the highest 0.7 %, so that for
-some variants all carriers are controls and Firth's regression takes over.
+some variants all carriers are controls and Firth's regression takes over. Covariates: the cohort's three, and in most rows ten more
+that stand for principal components, as studies have them.
 """
 
 from __future__ import annotations
@@ -9,18 +10,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import jobs
-from benchmarks.measure import Benchmark, Goal, Missing, Options, Row, Sample, alternate, middle, scratch, timed
+from benchmarks.measure import Benchmark, Goal, Missing, Options, Row, alternate, middle, scratch, timed
 from benchmarks.report import run
 from benchmarks.simulated_cohort import Cohort, cohort
 
 SAMPLES, VARIANTS = 5000, 20_000
-TRAITS = (("30 % cases", 0.7), ("0.7 % cases", 0.993))
+CASES = ((0.01, 0.7, 10), (0.01, 0.993, 10), (0.0, 0.7, 10), (0.0, 0.7, 0))  # missing calls, controls, further covariates
 LARGEST_DIFFERENCE = 2e-3  # of Z between two programs: plink2's single precision and its early end of Firth's iterations
 OUR_FILE, THEIR_FILE = "case.glm.logistic.hybrid", "theirs.case.glm.logistic.hybrid"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -29,18 +29,22 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 def measure(options: Options) -> list[Row]:
     if not shutil.which("plink2"):
         raise Missing("needs plink2: apt-get install plink2")
-    rows = []
-    for missing in (0.01, 0.0):
-        with scratch() as place:
-            made = cohort(place, SAMPLES, VARIANTS, missing=missing)
-            for name, quantile in TRAITS:
-                trait = _case_control(made, quantile, place)
-                ours, theirs = alternate(_ours(made, trait, place), _theirs(made, trait, place), options.repeats)
-                firth = _agree(place / OUR_FILE, place / THEIR_FILE)
-                work = f"{SAMPLES:,} people x {VARIANTS:,} variants, {missing:.0%} missing, {name}, {firth} variants Firth's"
-                goal = Goal("cpu", middle(theirs, "cpu"))
-                rows.append(Row(work, ours, "plink2 --glm hide-covar --threads 1", theirs, goal))
-    return rows
+    return [_row(options, *case) for case in CASES]
+
+
+def _row(options: Options, missing: float, controls: float, further: int) -> Row:
+    with scratch() as place:
+        made = cohort(place, SAMPLES, VARIANTS, missing=missing)
+        files = ["--bfile", str(made.prefix), "--pheno", str(_case_control(made, controls, place))]
+        files += ["--covar", str(_covariates(made, further, place)), "--out"]
+        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(Path.cwd())}
+        mine = [sys.executable, "-m", "examples.genomics.gwas", "--glm", *files, str(place)]
+        peers = ["plink2", "--glm", "hide-covar", "--threads", "1", *files, str(place / "theirs")]
+        samples = alternate(lambda: timed(mine, env, jobs.LONGEST), lambda: timed(peers, timeout=jobs.LONGEST), options.repeats)
+        firth = _agree(place / OUR_FILE, place / THEIR_FILE)
+    work = f"{SAMPLES:,} people x {VARIANTS:,} variants, {missing:.0%} missing, {1 - controls:.1%} cases, {3 + further} covariates"
+    goal = Goal("cpu", middle(samples[1], "cpu"))
+    return Row(f"{work}, {firth} variants Firth's", samples[0], "plink2 --glm hide-covar --threads 1", samples[1], goal)
 
 
 def _case_control(made: Cohort, quantile: float, place: Path) -> Path:
@@ -54,15 +58,15 @@ def _case_control(made: Cohort, quantile: float, place: Path) -> Path:
     return path
 
 
-def _ours(made: Cohort, trait: Path, place: Path) -> Callable[[], Sample]:
-    files = ["--bfile", str(made.prefix), "--pheno", str(trait), "--covar", f"{made.prefix}.covar", "--out", str(place)]
-    env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(Path.cwd())}
-    return lambda: timed([sys.executable, "-m", "examples.genomics.gwas", "--glm", *files], env, jobs.LONGEST)
-
-
-def _theirs(made: Cohort, trait: Path, place: Path) -> Callable[[], Sample]:
-    files = ["--bfile", str(made.prefix), "--pheno", str(trait), "--covar", f"{made.prefix}.covar", "--out", str(place / "theirs")]
-    return lambda: timed(["plink2", *files, "--glm", "hide-covar", "--threads", "1"], timeout=jobs.LONGEST)
+def _covariates(made: Cohort, further: int, place: Path) -> Path:
+    lines = Path(f"{made.prefix}.covar").read_text().splitlines()
+    more = np.random.default_rng(10).standard_normal((len(lines), further))
+    names = [f"PC{number + 1}" for number in range(further)]
+    table = ["\t".join([lines[0], *names])]
+    table += ["\t".join([line, *(f"{value:.8g}" for value in row)]) for line, row in zip(lines[1:], more, strict=False)]
+    path = place / "covariates"
+    path.write_text("\n".join(table) + "\n")
+    return path
 
 
 def _agree(ours: Path, theirs: Path) -> int:
