@@ -1,7 +1,7 @@
 """Firth's logistic regression: a penalized likelihood that has a maximum where the usual one has none.
 
 plink2's iterations end at changes below 1e-4 of the covariates' units: its estimates move by up to 1e-3 standard errors when
-covariates are scaled. Those here go on, and are within 2e-6 standard errors of the maximum.
+covariates are scaled. Those here go on, and are within 1e-7 standard errors of the maximum.
 
     Firth, Biometrika 80 (1993) 27-38. Heinze and Schemper, Statistics in Medicine 21 (2002) 2409-2419.
 """
@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.genomics.gwas.estimates import Code
-from examples.genomics.gwas.likelihood import Evaluated, Genotypes, Likelihood, Reals
+from examples.genomics.gwas.likelihood import Evaluated, Genotypes, Likelihood, Precision, Reals
 
 _STEPS, _LONGEST_STEP, _HALVINGS = 100, 5.0, 5  # the longest in any coefficient, as in plink2
 _CONVERGED = 1e-13  # of the squared step in standard errors
-_FLAT = 1e-5  # of a logarithm of a likelihood: it is no lower; information in float32 makes its determinant uncertain by 1e-6
+_FLAT = 1e-9  # of a logarithm of a likelihood: it is no lower
 
 
 class Found(NamedTuple):
@@ -34,12 +34,12 @@ def penalized_regression(likelihood: Likelihood, genotypes: Genotypes) -> Found:
     variants = len(genotypes.centred)
     coefficients, variance = np.zeros((variants, likelihood.covariates + 1)), np.full(variants, np.nan)
     code = np.full(variants, int(Code.UNFINISHED))
-    active, found = np.arange(variants), likelihood.at(genotypes, coefficients, likelihood=True)
+    active, found = np.arange(variants), likelihood.at(genotypes, coefficients, Precision.EXACT)
     for _ in range(_STEPS):
         own, inverse = genotypes.some(active), _inverses(found.information)
         gradient = found.gradient + likelihood.firth_gradient(own, coefficients[active], inverse)
         step = np.einsum("vij,vj->vi", inverse, gradient)
-        size = (step * gradient).sum(axis=1)
+        size = np.abs((step * gradient).sum(axis=1))  # below 0 only where rounding decides
         step *= np.minimum(1, _LONGEST_STEP / np.abs(step).max(axis=1))[:, None]
         coefficients[active], found = _climb(likelihood, own, coefficients[active], step, _penalized(found))
         variance[active] = _inverses(found.information)[:, -1, -1]
@@ -69,13 +69,13 @@ def _inverses(information: Reals) -> Reals:
 def _climb(likelihood: Likelihood, genotypes: Genotypes, base: Reals, step: Reals, level: Reals) -> tuple[Reals, Evaluated]:
     """Coefficients a step away, or half of it, ..., where the penalized likelihood is not lower; and what is found there."""
     now = base + step
-    found = likelihood.at(genotypes, now, likelihood=True)
+    found = likelihood.at(genotypes, now, Precision.EXACT)
     for halving in range(1, _HALVINGS + 1):
         lower = np.flatnonzero(~(_penalized(found) >= level - _FLAT))
         if not len(lower):
             break
         now[lower] = base[lower] + step[lower] * 0.5**halving
-        again = likelihood.at(genotypes.some(lower), now[lower], likelihood=True)
+        again = likelihood.at(genotypes.some(lower), now[lower], Precision.EXACT)
         for whole, part in zip(found, again, strict=True):
             whole[lower] = part
     return now, found

@@ -4,13 +4,16 @@ The model of a variant has the covariates X of all variants and its own genotype
 So X'WX of a whole block is one matrix product: weights (variants, people) by products of pairs of covariates (people, pairs). That
 takes 1.4 ns a genotype with 11 covariates; one variant after the other takes 4.
 
-Chances and gradients are in float64, since they decide where the maximum is. Information leads there and gives standard errors, for
-which float32 is enough: it halves the cost. Arrays of a tile of people stay in the L2 cache.
+Chances and gradients are in float64, since they decide where the maximum is; the first step to it is in float32, in half the time.
+Information leads there and gives standard errors: float32 is enough. Firth's leverages are small differences of large numbers and
+need float64 throughout. Arrays of a tile of people stay in the L2 cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import IntEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,11 +50,19 @@ class Genotypes(NamedTuple):
         return Genotypes(self.centred[rows], place[self.variant[kept]], self.person[kept])
 
 
+class Precision(IntEnum):
+    """What is float64: nothing; chances and gradient; all."""
+
+    ROUGH = 0
+    USUAL = 1
+    EXACT = 2
+
+
 class Evaluated(NamedTuple):
     """At some coefficients, the variant's last.
 
     Attributes:
-        likelihood: logarithms, (variants,); 0 if not asked for.
+        likelihood: logarithms, (variants,); 0 if not exact.
         gradient: (variants, coefficients).
         information: (variants, coefficients, coefficients); the inverse of the estimates' covariance.
     """
@@ -66,7 +77,7 @@ class _Tile(NamedTuple):
 
     people: slice
     genotypes: Singles
-    chance: Reals
+    chance: npt.NDArray[Any]
     missing: tuple[Indices, Indices]
 
 
@@ -86,23 +97,31 @@ class Likelihood:
         self._pairs = (covariates[:, self._left] * covariates[:, self._right]).astype(np.float32)
         self._cases = trait.values
 
-    def at(self, genotypes: Genotypes, coefficients: Reals, *, likelihood: bool = False) -> Evaluated:
-        """Evaluate at ``coefficients``, (variants, covariates + 1)."""
+    @cached_property
+    def _exact_pairs(self) -> Reals:
+        return self._x[:, self._left] * self._x[:, self._right]
+
+    def at(self, genotypes: Genotypes, coefficients: Reals, precision: Precision = Precision.USUAL) -> Evaluated:
+        """Evaluate at ``coefficients``, (variants, covariates + 1); the likelihood too if exactly."""
         variants, p = coefficients.shape[0], self.covariates
         level, gradient, information = np.zeros(variants), np.zeros((variants, p + 1)), np.zeros((variants, p + 1, p + 1))
         pairs = np.zeros((variants, len(self._left)))
-        for tile in self._tiles(genotypes, coefficients):
-            if likelihood:
+        exact, rough = precision == Precision.EXACT, precision == Precision.ROUGH
+        x, products = (self._x, self._exact_pairs) if exact else (self._rough_x, self._pairs)
+        real = np.dtype(np.float32 if rough else np.float64)
+        x_of_gradient, cases = (self._rough_x, self._cases.astype(real)) if rough else (self._x, self._cases)
+        for tile in self._tiles(genotypes, coefficients, real):
+            if exact:
                 level += self._log_likelihood(tile)
-            surprise = self._cases[tile.people] - tile.chance
+            surprise = cases[tile.people] - tile.chance
             surprise[tile.missing] = 0
-            gradient[:, :p] += surprise @ self._x[tile.people]
-            gradient[:, p] += _row_products(surprise, tile.genotypes.astype(np.float64))
-            weights = _weights(tile)
+            gradient[:, :p] += surprise @ x_of_gradient[tile.people]
+            gradient[:, p] += _row_products(surprise, tile.genotypes.astype(real, copy=False))
+            weights = _weights(tile.chance if exact else tile.chance.astype(np.float32, copy=False))
             weights[tile.missing] = 0
-            pairs += weights @ self._pairs[tile.people]
+            pairs += weights @ products[tile.people]
             weights *= tile.genotypes
-            information[:, p, :p] += weights @ self._rough_x[tile.people]
+            information[:, p, :p] += weights @ x[tile.people]
             information[:, p, p] += _row_products(weights, tile.genotypes)
         information[:, self._left, self._right] = information[:, self._right, self._left] = pairs
         information[:, :p, p] = information[:, p, :p]
@@ -116,36 +135,35 @@ class Likelihood:
         p = self.covariates
         added = np.zeros(coefficients.shape)
         doubled = np.where(self._left == self._right, 1.0, 2.0)
-        of_pairs = (covariance[:, self._left, self._right] * doubled).astype(np.float32)
-        of_genotype = (2 * covariance[:, p, :p]).astype(np.float32)
-        of_square = covariance[:, p, p, None].astype(np.float32)
-        for tile in self._tiles(genotypes, coefficients):
-            leverage = of_square * tile.genotypes
-            leverage += of_genotype @ self._rough_x[tile.people].T
+        of_pairs = covariance[:, self._left, self._right] * doubled
+        for tile in self._tiles(genotypes, coefficients, np.dtype(np.float64)):
+            x = self._x[tile.people]
+            leverage = covariance[:, p, p, None] * tile.genotypes
+            leverage += 2 * covariance[:, p, :p] @ x.T
             leverage *= tile.genotypes
-            leverage += of_pairs @ self._pairs[tile.people].T
-            leverage *= _weights(tile)
+            leverage += of_pairs @ self._exact_pairs[tile.people].T
+            leverage *= _weights(tile.chance)
             leverage *= 0.5 - tile.chance
             leverage[tile.missing] = 0
-            exact = leverage.astype(np.float64)
-            added[:, :p] += exact @ self._x[tile.people]
-            added[:, p] += _row_products(exact, tile.genotypes.astype(np.float64))
+            added[:, :p] += leverage @ x
+            added[:, p] += _row_products(leverage, tile.genotypes.astype(np.float64))
         return added
 
-    def _tiles(self, genotypes: Genotypes, coefficients: Reals) -> Iterator[_Tile]:
-        against, people = -coefficients, len(self._cases)
+    def _tiles(self, genotypes: Genotypes, coefficients: Reals, real: np.dtype[Any]) -> Iterator[_Tile]:
+        against, people = (-coefficients).astype(real), len(self._cases)
+        x = self._x if real == self._x.dtype else self._rough_x
         length = _TILE // len(coefficients)
         edges = np.searchsorted(genotypes.person, np.arange(0, people + length, length))
         for number, start in enumerate(range(0, people, length)):
             inside = slice(start, min(people, start + length))
             own = genotypes.centred[:, inside]
-            odds = own.astype(np.float64)  # first: a product of float64 and float32 takes twice as long
+            odds = own.astype(real)  # first: a product of float64 and float32 takes twice as long
             odds *= against[:, -1:]
-            odds += against[:, :-1] @ self._x[inside].T
+            odds += against[:, :-1] @ x[inside].T
             with np.errstate(over="ignore"):  # infinite odds against it are a chance of 0
                 np.exp(odds, out=odds)
             odds += 1
-            chance = np.divide(1.0, odds, out=odds)
+            chance = np.divide(real.type(1), odds, out=odds)
             calls = slice(edges[number], edges[number + 1])
             yield _Tile(inside, own, chance, (genotypes.variant[calls], genotypes.person[calls] - start))
 
@@ -158,9 +176,8 @@ class Likelihood:
         return total
 
 
-def _weights(tile: _Tile) -> Singles:
-    rough = tile.chance.astype(np.float32)
-    return rough - rough * rough
+def _weights(chance: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(chance - chance * chance)
 
 
 def _row_products(left: npt.NDArray[Any], right: Singles) -> npt.NDArray[Any]:

@@ -17,7 +17,7 @@ from examples.genomics.gwas.design import Design, Trait
 from examples.genomics.gwas.estimates import MOST_CORRELATION, MOST_INFLATION, Code, Estimates
 from examples.genomics.gwas.firth import penalized_regression
 from examples.genomics.gwas.genotypes import Block, Counts, count, mask, missing_positions
-from examples.genomics.gwas.likelihood import Genotypes, Indices, Likelihood, Reals
+from examples.genomics.gwas.likelihood import Genotypes, Indices, Likelihood, Precision, Reals
 
 Codes = npt.NDArray[np.int64]
 _STEPS, _STEPS_FROM_ZERO, _STEPS_OF_COVARIATES = 8, 15, 50  # of Newton, at most
@@ -107,9 +107,11 @@ class _TraitScan:
         centred = genotypes.centred
         products = (centred @ self._scores).astype(np.float64)
         crossed, slope = products[:, :-1], products[:, -1]
-        missing = np.zeros_like(centred)
-        missing[genotypes.variant, genotypes.person] = 1
-        lost = (missing @ self._gradients).astype(np.float64)
+        lost = np.zeros(crossed.shape)
+        if len(genotypes.person):
+            missing = np.zeros_like(centred)
+            missing[genotypes.variant, genotypes.person] = 1
+            lost += missing @ self._gradients
         shifts = crossed @ self._covariance
         left = np.square(centred) @ self._weights - (shifts * crossed).sum(axis=1)
         along = np.divide(slope + (shifts * lost).sum(axis=1), left, out=np.zeros(len(left)), where=left > 0)
@@ -120,12 +122,13 @@ def _newton(likelihood: Likelihood, genotypes: Genotypes, coefficients: Reals, s
     """Estimates and their standard errors; nan where there is no maximum within so many steps."""
     beta, se = np.full(len(coefficients), np.nan), np.full(len(coefficients), np.nan)
     active = np.arange(len(coefficients))
-    for _ in range(steps):
-        found = likelihood.at(genotypes, coefficients)
+    for number in range(steps):
+        rough = number == 0
+        found = likelihood.at(genotypes, coefficients, Precision.ROUGH if rough else Precision.USUAL)
         step, variance = _solve(found.information, found.gradient)
-        size = (step * found.gradient).sum(axis=1)
+        size = np.abs((step * found.gradient).sum(axis=1))  # below 0 only where rounding decides
         coefficients = coefficients + step
-        done = (size < _CONVERGED) & (size * variance < _SHORT) & (variance > 0)
+        done = (size < _CONVERGED) & (size * variance < _SHORT) & (variance > 0) & (not rough)
         beta[active[done]], se[active[done]] = coefficients[done, -1], np.sqrt(variance[done])
         on = np.flatnonzero(~done & (np.abs(coefficients).max(axis=1) < _FAR))
         active, coefficients, genotypes = active[on], coefficients[on], genotypes.some(on)
