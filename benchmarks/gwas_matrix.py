@@ -74,7 +74,7 @@ def mixed_model(options: Options, data: Cohort, out: Path) -> Row:
     for ending in ("pheno", "covar"):  # BOLT's header has no #
         (out / ending).write_text(Path(f"{data.prefix}.{ending}").read_text().removeprefix("#"))
     ours, theirs = alternate(lambda: ours_of(options, data, out, *tables, "--lmm"), lambda: bolt(data, out), options.repeats)
-    log_delta = re.search(r"logDelta = (\S+),", (out / "bolt.log").read_text())
+    log_delta = re.search(r"Variance params: .*logDelta = (\S+),", (out / "bolt.log").read_text())
     if not log_delta:
         raise RuntimeError("BOLT-LMM told no logDelta")
     ours_of(options, data, out, *tables, "--lmm", "--lmm-delta", repr(math.exp(float(log_delta[1]))))

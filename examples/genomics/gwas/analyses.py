@@ -154,7 +154,7 @@ def _regressions(session: Session, designs: Sequence[Design]) -> None:
     fileset, plan = session.study.fileset, session.arguments.checkpoint
     scans = [(scan, design) for design in designs for scan in _scans(design, fileset.width)]
     inputs = session.study.inputs() | {"pcs": str(session.arguments.pcs), "traits": " ".join(_trait_names(scans))}
-    saving = Saving(plan if plan.where is None else replace(plan, where=f"{plan.where}/glm"), inputs)
+    saving = Saving(plan if plan.where is None else replace(plan, where=f"{plan.where.rstrip('/')}/glm"), inputs)
     found = associate(session.comm, fileset, [scan for scan, _ in scans], saving)
     covariates = [design.basis.shape[1] for scan, design in scans for _ in scan.traits]
     shown = fileset.variants.diploid[found.first : found.last]

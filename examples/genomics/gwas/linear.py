@@ -52,9 +52,10 @@ class LinearScan:
         self._rows[rows] = columns
         self._sliced = SlicedColumns(self._rows[:width, 1:])
         triangle = design.basis.T @ design.covariates
-        self._to_coefficients = np.linalg.inv(triangle)  # of covariates, from those of the basis
+        inverse = np.linalg.inv(triangle)
+        self._to_coefficients = inverse[1:].T  # of covariates, from those of the basis
         self._correlations = triangle / np.sqrt(self._people)  # of basis vectors with covariates
-        self._inflations = np.square(self._to_coefficients[1:]).sum(axis=1) * self._people
+        self._inflations = np.square(inverse[1:]).sum(axis=1) * self._people
 
     def scan(self, block: Block) -> list[Estimates]:
         """One `Estimates` for each quantitative trait."""
@@ -71,7 +72,7 @@ class LinearScan:
         deficient = np.zeros(len(own), np.bool_)
         p = self._covariates
         for rows, people in _runs_with_missing(own, counts.missing, nobody=len(self._rows) - 1):
-            gathered = self._rows[people]
+            gathered = np.take(self._rows, people, axis=0)  # twice as fast as `self._rows[people]`
             lost = np.matmul(gathered.transpose(0, 2, 1), gathered)
             kept = np.eye(p) - lost[:, :p, :p]
             deficient[rows] = _are_singular(kept)
@@ -91,25 +92,23 @@ class LinearScan:
     def _codes(
         self, counts: Counts, on_basis: Matrix, explained: Matrix, deficient: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.int64]:
-        """Why there is no estimate: the first reason that plink2 gives."""
+        """Why there is no estimate: of several reasons the one that plink2 gives."""
         called, squares = counts.called, counts.het + 4 * counts.hom_a1
         spread = squares - np.square(counts.a1) / np.maximum(called, 1)
         rest = squares - explained
         with np.errstate(divide="ignore", invalid="ignore"):
-            inflation = spread / rest
-            coefficients = on_basis @ self._to_coefficients.T
-            others = self._inflations + np.square(coefficients[:, 1:]) * self._people / rest[:, None]
-            inflation = np.maximum(inflation, others.max(axis=1, initial=0.0))
-            correlation = np.abs(on_basis[:, 1:] @ self._correlations[1:, 1:]).max(axis=1, initial=0.0) / np.sqrt(spread)
-        constant = np.square(counts.a1) == called * squares
-        reasons = [
-            called <= self._covariates + 1,
-            constant,
-            deficient,
-            correlation > MOST_CORRELATION,
-            ~(inflation <= MOST_INFLATION),
-        ]
-        return np.select(reasons, [Code.TOO_FEW, Code.CONSTANT, Code.DEFICIENT, Code.TOO_CORRELATED, Code.INFLATED], Code.OK)
+            of_covariates = self._inflations + np.square(on_basis @ self._to_coefficients) * (self._people / rest)[:, None]
+            inflation = np.maximum(spread / rest, of_covariates.max(axis=1, initial=0.0))
+        code = np.zeros(len(called), np.int64)
+        code[inflated := ~(inflation <= MOST_INFLATION)] = Code.INFLATED
+        if inflated.any():  # nothing correlated is not inflated
+            with np.errstate(divide="ignore", invalid="ignore"):
+                correlation = np.abs(on_basis[:, 1:] @ self._correlations[1:, 1:]).max(axis=1, initial=0.0) / np.sqrt(spread)
+            code[correlation > MOST_CORRELATION] = Code.TOO_CORRELATED
+        code[deficient] = Code.DEFICIENT
+        code[np.square(counts.a1) == called * squares] = Code.CONSTANT
+        code[called <= self._covariates + 1] = Code.TOO_FEW
+        return code
 
     def _estimates(self, counts: Counts, code: npt.NDArray[np.int64], explained: Matrix, along: Matrix, left: Matrix) -> Estimates:
         squares = counts.het + 4 * counts.hom_a1

@@ -32,13 +32,14 @@ def manhattan(variants: Variants, logs: Reals, trait: str) -> str:
     """
     heights = -logs / math.log(10)
     shown = np.flatnonzero(~np.isnan(heights))
-    chroms = list(dict.fromkeys(variants.chrom[at] for at in shown.tolist()))
-    codes = np.array(variants.chrom)[shown]
+    numbers: dict[str, int] = {}  # of chromosomes, in the order of the file
+    codes = np.array([numbers.setdefault(variants.chrom[at], len(numbers)) for at in shown.tolist()], np.int64)
+    chroms = list(numbers)
     xs, ticks, start = np.zeros(len(shown)), [], 0.0
-    lengths = {chrom: np.ptp(variants.pos[shown[codes == chrom]]) + 1.0 for chrom in chroms}
+    lengths = {chrom: np.ptp(variants.pos[shown[codes == number]]) + 1.0 for chrom, number in numbers.items()}
     gap = _GAP * sum(lengths.values()) / max(1, len(chroms))
-    for chrom in chroms:
-        own = codes == chrom
+    for chrom, number in numbers.items():
+        own = codes == number
         positions = variants.pos[shown[own]]
         xs[own] = start + positions - positions.min()
         ticks.append((start + lengths[chrom] / 2, chrom))
@@ -52,7 +53,7 @@ def manhattan(variants: Variants, logs: Reals, trait: str) -> str:
         x = Axis("chromosome", -gap, start, ticks=_spaced(ticks, start))
     chart = Chart(f"{trait}: association of {len(shown):,} variants", x, Axis("-log10 P", 0, top), width=960)
     for parity, color in enumerate((BLUE, "#86a8cc")):
-        own = np.isin(codes, chroms[parity::2])
+        own = codes % 2 == parity
         chart.points(xs[own], heights[shown][own], color=color, size=3)
     limit = -math.log10(GENOME_WIDE)
     chart.line([x.low, x.high], [limit, limit], color=RED, dashed=True)

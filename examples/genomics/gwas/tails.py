@@ -11,8 +11,8 @@ import numpy.typing as npt
 Reals = npt.NDArray[np.float64]
 MEDIAN_CHI2 = 0.454936423119572  # of one degree of freedom
 _SMALLEST = 1e-300  # of a P value whose quantile is asked for
-_TERMS, _PRECISION = 1000, 1e-15
-_FAR = 25.0  # standard deviations from which the asymptotic series of the normal tail is exact to 1e-13
+_TERMS, _PRECISION = 1000, 1e-13  # rounding keeps some of many from coming nearer: 5 times slower with 1e-15
+_FAR = 25.0  # standard deviations from which the asymptotic series of the normal tail is exact to 1e-11
 
 
 def t_log_p(t: Reals, freedom: Reals) -> Reals:
@@ -62,7 +62,7 @@ def normal_log_p(z: Reals) -> Reals:
     near = np.fromiter(map(math.erfc, np.minimum(size, _FAR).ravel() / math.sqrt(2)), np.float64, size.size).reshape(size.shape)
     distant = np.maximum(size, _FAR)
     inverse = 1 / (distant * distant)
-    series = np.log1p(-inverse * (1 - 3 * inverse * (1 - 5 * inverse)))
+    series = np.log1p(-inverse * (1 - 3 * inverse * (1 - 5 * inverse * (1 - 7 * inverse))))
     far = -distant * distant / 2 - np.log(distant * math.sqrt(math.pi / 2)) + series
     return np.where(size < _FAR, np.log(near), far)
 
