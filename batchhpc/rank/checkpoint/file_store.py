@@ -30,6 +30,7 @@ class FileStore:
         root: absolute; made when something is written.
     """
 
+    _names = itertools.count()  # of all stores of this process: ranks may be threads of it
     streams = 2  # one reads while the other checks and copies
 
     def __init__(self, root: Path) -> None:

@@ -1,0 +1,57 @@
+"""Checkpoints of one phase of a study, if it has a place for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from batchhpc.rank import Checkpoint, Loaded, notice
+from examples.workload.arguments import CheckpointPlan
+from examples.workload.communicator import Communicator
+
+VERSION = "1"  # of what the phases keep
+
+
+class Restart:
+    """Saves a phase when it is time, or when this node is told to stop; all calls are collective.
+
+    Args:
+        comm: the ranks.
+        plan: where and how often; nothing is kept without a place.
+        phase: its folder there.
+        inputs: what the phase computes from: versions of files, and arguments that its results depend on.
+    """
+
+    def __init__(self, comm: Communicator, plan: CheckpointPlan, phase: str, inputs: Mapping[str, str]) -> None:
+        self._comm, self._every, self._warned = comm, plan.every, False
+        place = f"{plan.where.rstrip('/')}/{phase}" if plan.where else None
+        self._checkpoint = Checkpoint(place, comm, inputs=dict(inputs), version=VERSION) if place else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._checkpoint:
+            self._checkpoint.__exit__(*error)  # type: ignore[arg-type]
+
+    def load(self, bounds: Mapping[str, tuple[int, int]] | None = None) -> Loaded | None:
+        """What was saved last, with this rank's shares of global arrays; None to begin anew."""
+        return self._checkpoint.load(bounds=dict(bounds or {})) if self._checkpoint else None
+
+    def offer(
+        self,
+        step: int,
+        *,
+        shared: Mapping[str, np.ndarray[Any, Any]] | None = None,
+        arrays: Mapping[str, np.ndarray[Any, Any]] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Save the state if it is time; see `batchhpc.rank.Checkpoint.save`."""
+        if not self._checkpoint:
+            return
+        told = notice(self._comm) is not None
+        if self._checkpoint.due(self._every, now=told and not self._warned):
+            self._checkpoint.save(step, arrays or {}, shared=shared or {}, state=state, wait=told)
+        self._warned = told

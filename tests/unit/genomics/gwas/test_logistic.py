@@ -1,0 +1,181 @@
+"""Logistic regression: Newton's, and Firth's where there is no maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from examples.genomics.gwas.bed import Fileset
+from examples.genomics.gwas.design import Design, make_designs, make_traits
+from examples.genomics.gwas.estimates import Code, Estimates
+from examples.genomics.gwas.genotypes import Block, count, decode
+from examples.genomics.gwas.logistic import LogisticScan
+from tests.unit.genomics.gwas.dense_logistic import Reals, dense_logistic, design_matrix
+from tests.unit.genomics.gwas.plink_files import Called, random_genotypes, write_fileset
+
+PEOPLE, VARIANTS = 301, 40
+COVARIATES = {
+    "age": np.random.default_rng(2).uniform(20, 70, PEOPLE),
+    "pc": np.random.default_rng(3).standard_normal(PEOPLE),
+}
+
+# OBS_CT, A1, FIRTH?, OR, LOG(OR)_SE of v0, v1, ...: plink2 v2.00a3.5, each variant by itself (--snp), for among others its standard
+# errors depend on the variants before where calls are missing: --covar-variance-standardize --glm hide-covar.
+BY_PLINK2 = [
+    (286, "G", "N", 1.06307, 0.194021),
+    (279, "G", "N", 1.54295, 0.328939),
+    (286, "A", "N", 1.01, 0.25031),
+    (301, "A", "Y", 38.7778, 1.7082),
+    (280, "A", "N", 0.852041, 0.220847),
+    (286, "A", "N", 0.819768, 0.199792),
+    (285, "G", "N", 0.81445, 0.274051),
+    (288, "A", "N", 0.923193, 0.202767),
+]
+
+
+def disease(seed: int = 4, intercept: float = -0.5) -> Reals:
+    """2 for cases, 1 for controls; more often older people."""
+    random = np.random.default_rng(seed)
+    chance = 1 / (1 + np.exp(-intercept - (COVARIATES["age"] - 45) / 20))
+    return np.asarray(1.0 + (random.random(PEOPLE) < chance))
+
+
+def design(phenotype: Reals, covariates: Mapping[str, Reals]) -> Design:
+    (only,) = make_designs(make_traits({"disease": phenotype}, covariates), covariates)
+    return only
+
+
+def scan(tmp_path, genotypes: Called, model: Design) -> Estimates:
+    fileset = Fileset.open(write_fileset(tmp_path / "study", genotypes))
+    packed = fileset.packed(0, len(genotypes))
+    dosages = decode(packed, np.zeros((len(genotypes), fileset.width), np.float32))
+    block = Block(packed, dosages, count(packed, len(fileset.samples)))
+    (found,) = LogisticScan(model, fileset.width).scan(block)
+    return found
+
+
+def dense(genotypes: Called, model: Design, *, firth: bool) -> list[tuple[float, float]]:
+    """Of each variant: people whose call is missing are left out."""
+    results = []
+    for called in genotypes[:, model.included]:
+        known = called >= 0
+        x = design_matrix(model.covariates[known], called[known].astype(float))
+        results.append(dense_logistic(x, model.traits[0].values[known], firth=firth))
+    return results
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.05])
+def test_estimates_are_those_of_a_dense_solution(tmp_path, missing):
+    """Effects and standard errors are the ones that a float64 solution of each variant by itself gives."""
+    genotypes = random_genotypes(VARIANTS, PEOPLE, missing=missing)
+    model = design(disease(), COVARIATES)
+    found = scan(tmp_path, genotypes, model)
+    expected = np.array(dense(genotypes, model, firth=False))
+    assert not found.firth.any()
+    assert np.abs(found.beta - expected[:, 0]).max() < 1e-6 * expected[:, 1].min()
+    assert found.se == pytest.approx(expected[:, 1], rel=1e-6)
+    assert (found.people == (genotypes >= 0).sum(axis=1)).all()
+
+
+def test_estimates_are_plink2s(tmp_path):
+    """Odds ratios, standard errors and who is Firth's are what plink2 prints, to its precision."""
+    phenotype, genotypes = disease(), random_genotypes(len(BY_PLINK2), PEOPLE)
+    genotypes[3] = 0
+    genotypes[3, np.flatnonzero(phenotype == 2)[:5]] = 1
+    found = scan(tmp_path, genotypes, design(phenotype, COVARIATES))
+    for at, (people, a1, firth, odds_ratio, se) in enumerate(BY_PLINK2):
+        assert (found.people[at], "Y" if found.firth[at] else "N") == (people, firth)
+        beta = found.beta[at] if a1 == "A" else -found.beta[at]
+        precision = 1e-3 if firth == "Y" else 5e-6  # plink2 ends Firth's iterations early
+        assert np.exp(beta) == pytest.approx(odds_ratio, rel=precision)
+        assert found.se[at] == pytest.approx(se, rel=precision)
+
+
+def test_people_without_phenotype_or_covariate_are_left_out(tmp_path):
+    """A missing phenotype or covariate takes its person out of the regression, whatever the genotype."""
+    phenotype, covariates = disease(), {name: column.copy() for name, column in COVARIATES.items()}
+    phenotype[::7], covariates["pc"][3::11] = np.nan, np.nan
+    genotypes = random_genotypes(VARIANTS, PEOPLE)
+    model = design(phenotype, covariates)
+    found = scan(tmp_path, genotypes, model)
+    expected = np.array(dense(genotypes, model, firth=False))
+    assert found.beta == pytest.approx(expected[:, 0], abs=1e-6 * expected[:, 1].min())
+    assert found.people.max() <= model.included.sum() < PEOPLE
+
+
+def test_without_covariates_the_odds_ratio_is_that_of_the_table(tmp_path):
+    """Of a variant without heterozygotes and a model without covariates, the effect is half the table's log odds ratio."""
+    genotypes = np.array([[0] * 60 + [2] * 40], np.int8)
+    phenotype = np.array([2.0] * 20 + [1.0] * 40 + [2.0] * 30 + [1.0] * 10)
+    found = scan(tmp_path, genotypes, design(phenotype, {}))
+    assert found.beta[0] == pytest.approx(np.log((30 * 40) / (10 * 20)) / 2, rel=1e-9)
+    assert found.se[0] == pytest.approx(np.sqrt(1 / 20 + 1 / 40 + 1 / 30 + 1 / 10) / 2, rel=1e-6)
+
+
+def test_variants_without_a_maximum_are_firths(tmp_path):
+    """Where all carriers are cases, or all controls, the estimate is the maximum of the penalized likelihood, and it says so."""
+    phenotype = disease()
+    genotypes = random_genotypes(VARIANTS, PEOPLE)
+    for variant, group in ((3, 2), (11, 1), (12, 2)):
+        carriers = np.flatnonzero(phenotype == group)[: 2 + variant]
+        genotypes[variant] = 0
+        genotypes[variant, carriers] = 1
+    genotypes[12] = np.where(genotypes[12] == 1, 1, 2)  # of the other allele
+    model = design(phenotype, COVARIATES)
+    found = scan(tmp_path, genotypes, model)
+    assert np.flatnonzero(found.firth).tolist() == [3, 11, 12]
+    expected = np.array(dense(genotypes[found.firth], model, firth=True))
+    assert found.beta[found.firth] == pytest.approx(expected[:, 0], abs=1e-6)
+    assert found.se[found.firth] == pytest.approx(expected[:, 1], rel=1e-6)
+    assert (found.code == Code.OK).all()
+
+
+def test_separation_by_a_combination_of_variant_and_covariate_is_found(tmp_path):
+    """A maximum that is at infinity though no allele is on one side only is given up, and Firth's is reported."""
+    random = np.random.default_rng(8)
+    called = random.integers(0, 3, PEOPLE)
+    burden = np.round(random.uniform(-2, 2, PEOPLE), 2)
+    phenotype: Reals = 1.0 + (called + burden > 1.0).astype(np.float64)
+    model = design(phenotype, {"burden": burden})
+    genotypes = called[None].astype(np.int8)
+    found = scan(tmp_path, genotypes, model)
+    assert found.firth.all()
+    ((beta, se),) = dense(genotypes, model, firth=True)
+    assert (found.beta[0], found.se[0]) == (pytest.approx(beta, abs=1e-3 * se), pytest.approx(se, rel=1e-3))
+
+
+def test_why_a_variant_has_no_estimate(tmp_path):
+    """Constant variants, variants that a covariate copies, and variants of too few people are told apart as by plink2."""
+    genotypes = random_genotypes(4, PEOPLE, missing=0.0)
+    copied = genotypes[3].astype(float)
+    genotypes[0] = 1
+    genotypes[1, 3:] = -1
+    found = scan(tmp_path, genotypes, design(disease(), {"copy": copied + 1e-4 * COVARIATES["pc"]}))
+    assert found.code.tolist() == [Code.CONSTANT, Code.TOO_FEW, Code.OK, Code.TOO_CORRELATED]
+    assert np.isnan(found.se).tolist() == [True, True, False, True]
+
+
+def test_a_trait_that_covariates_separate_ends(tmp_path):
+    """A covariate that tells cases from controls leaves no maximum for any variant: all are Firth's, and finite."""
+    phenotype = disease()
+    genotypes = random_genotypes(5, PEOPLE)
+    found = scan(tmp_path, genotypes, design(phenotype, {"diagnosis": phenotype + 0.01 * COVARIATES["pc"]}))
+    assert found.firth.all()
+    assert (np.isfinite(found.beta) | (found.code == Code.FIRTH_NOT_CONVERGED)).all()
+
+
+def test_one_of_several_traits_is_regressed_as_if_alone(tmp_path):
+    """Traits of one design share genotypes and nothing else."""
+    genotypes = random_genotypes(VARIANTS, PEOPLE)
+    traits = {"first": disease(), "second": disease(seed=5, intercept=-2.0), "size": COVARIATES["pc"] + 1.0}
+    covariates = {"age": COVARIATES["age"]}
+    (together,) = make_designs(make_traits(traits, covariates), covariates)
+    fileset = Fileset.open(write_fileset(tmp_path / "study", genotypes))
+    packed = fileset.packed(0, VARIANTS)
+    block = Block(packed, decode(packed, np.zeros((VARIANTS, fileset.width), np.float32)), count(packed, PEOPLE))
+    both = LogisticScan(together, fileset.width)
+    assert [trait.name for trait in both.traits] == ["first", "second"]
+    second = scan(tmp_path, genotypes, design(traits["second"], covariates))
+    assert both.scan(block)[1].beta.tolist() == second.beta.tolist()
