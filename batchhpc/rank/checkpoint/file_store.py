@@ -6,6 +6,7 @@ import ctypes
 import errno
 import itertools
 import os
+import secrets
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,8 +20,9 @@ _TRIES: Final = 20  # of making a file whose temporary name somebody else cleans
 _LIBC: Final = ctypes.CDLL(None)
 _SYNC_FILE_RANGE_WRITE: Final = 2
 _TEMPORARY: Final = "tmp"
-_OWN_NAME: Final = f"{socket.gethostname()}-{os.getpid()}"
-_NUMBERS: Final = itertools.count()  # of temporary files of this process: two stores may write to one place
+# Containers may have one host name and one process number, and stores of one process write to one place.
+_OWN_NAME: Final = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+_NUMBERS: Final = itertools.count()
 
 
 class FileStore:
@@ -30,7 +32,6 @@ class FileStore:
         root: absolute; made when something is written.
     """
 
-    _names = itertools.count()  # of all stores of this process: ranks may be threads of it
     streams = 2  # one reads while the other checks and copies
 
     def __init__(self, root: Path) -> None:
