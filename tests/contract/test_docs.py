@@ -19,6 +19,9 @@ PAGES = [
     Path("README.md"),
     Path("docs/tutorial.md"),
     Path("examples/genomics/README.md"),
+    Path("examples/genomics/kmers/README.md"),
+    Path("examples/genomics/unitigs/README.md"),
+    Path("examples/genomics/gwas/README.md"),
     Path("CONTRIBUTING.md"),
     Path("docs/how-to/spot.md"),
 ]
