@@ -99,9 +99,10 @@ class Chart:
         """Dots of so many pixels; dots at the same place are drawn once."""
         inside = self._inside(xs, ys)
         at = np.stack((self._xs(np.asarray(xs)[inside]), self._ys(np.asarray(ys)[inside])), axis=1)
-        grid = np.unique(np.rint(at / _FINEST).astype(np.int64), axis=0) * _FINEST
-        if len(grid):
-            dots = "".join(f"M{x:g} {y:g}h0" for x, y in grid.tolist())
+        cells = np.rint(at / _FINEST).astype(np.int64)
+        cells = np.unique(cells[:, 0] << 32 | cells[:, 1])  # one number a cell: many times as fast as unique rows
+        if len(cells):
+            dots = "".join(f"M{x:g} {y:g}h0" for x, y in zip((cells >> 32) * _FINEST, (cells & 0xFFFFFFFF) * _FINEST, strict=True))
             self._marks.append(f'<path class="points" d="{dots}" stroke="{color}" stroke-width="{size:g}"/>')
 
     def line(self, xs: Numbers, ys: Numbers, color: str = RED, *, dashed: bool = False) -> None:
