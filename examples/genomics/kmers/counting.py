@@ -79,6 +79,12 @@ def scheme_for(inputs: Sequence[Input], k: int) -> Scheme:
     return Scheme(k, bins_for(sum(text)))  # half of a FASTQ file is qualities
 
 
+def identity(inputs: Sequence[Input], k: int) -> dict[str, str]:
+    """What a checkpoint of reading is of: other files, in another order, or another k cannot go on from it."""
+    files = {f"input {number}": f"{item.address}, {item.version}" for number, item in enumerate(inputs, 1)}
+    return {**files, "k": str(k)}
+
+
 def count_bins(
     comm: Communicator,
     inputs: Sequence[Input],

@@ -26,7 +26,7 @@ LONGEST_MINIMIZER = 11
 # Windows hashed at a time: the arrays of a block stay in the second-level cache.
 BLOCK = 1 << 16
 MARGIN = 256  # positions beyond a block: the longest record, and a full word
-_MULTIPLIER, _OFFSET, _FINAL = np.uint32(0x9E3779B1), np.uint32(0x7F4A7C15), np.uint32(0x85EBCA6B)
+MULTIPLIER, OFFSET, _FINAL = np.uint32(0x9E3779B1), np.uint32(0x7F4A7C15), np.uint32(0x85EBCA6B)
 _EIGHT_BASES = np.uint64(0x0303030303030303)
 _UPPER_CASE = 0xDF
 
@@ -144,8 +144,8 @@ class Hasher:
     def _hash_seeds(self, seeds: Array) -> Hashes:
         hashes = self._seed_hashes[: len(seeds)]
         np.copyto(hashes, seeds)
-        np.multiply(hashes, _MULTIPLIER, out=hashes)
-        np.add(hashes, _OFFSET, out=hashes)
+        np.multiply(hashes, MULTIPLIER, out=hashes)
+        np.add(hashes, OFFSET, out=hashes)
         return np.bitwise_or(hashes, np.uint32(1), out=hashes)
 
     def _forget_seeds_without_base(self, block: Text, hashes: Hashes) -> None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from batchhpc.rank import Checkpoint, Progress
 from examples.genomics.kmers.arguments import Arguments, make_parser, read_arguments
-from examples.genomics.kmers.counting import Keeping, count_bins
+from examples.genomics.kmers.counting import Keeping, count_bins, identity
 from examples.genomics.kmers.output import NAMES, Summary, finish
 from examples.genomics.kmers.writing import write_table
 from examples.workload.communicator import Communicator
@@ -29,7 +29,9 @@ def count(comm: Communicator, arguments: Arguments) -> None:
         progress = open_until_done.enter_context(Progress(sum(item.size for item in arguments.inputs), "bytes", comm))
         keeping = None
         if arguments.checkpoint.where:
-            checkpoint = Checkpoint(arguments.checkpoint.where, comm, inputs=_identity(arguments), version=_VERSION)
+            checkpoint = Checkpoint(
+                arguments.checkpoint.where, comm, inputs=identity(arguments.inputs, arguments.k), version=_VERSION
+            )
             keeping = Keeping(open_until_done.enter_context(checkpoint), arguments.checkpoint.every)
         counted = count_bins(
             comm, arguments.inputs, arguments.k, chunk=arguments.chunk, keeping=keeping, after_round=progress.reach
@@ -40,9 +42,3 @@ def count(comm: Communicator, arguments: Arguments) -> None:
     finish(comm, place, totals.spectrum, summary)
     if comm.rank == 0:
         print(summary.as_table(str(arguments.out)), flush=True)
-
-
-def _identity(arguments: Arguments) -> dict[str, str]:
-    """What a checkpoint is of: other files, in another order, or another k cannot go on from it; --min and --tsv may change."""
-    files = {f"input {number}": f"{item.address}, {item.version}" for number, item in enumerate(arguments.inputs, 1)}
-    return {**files, "k": str(arguments.k)}

@@ -14,6 +14,7 @@ from examples.workload.arguments import (
     Parser,
     add_checkpoint,
     input_problem,
+    named_twice,
     output_problem,
     read_checkpoint,
     size,
@@ -89,7 +90,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
     if not given.inputs:
         problems.append("INPUT: is missing; name at least one FASTA or FASTQ file")
     problems += [problem for address in given.inputs if (problem := input_problem("INPUT", address))]
-    problems += [f"INPUT: {address} is named twice" for address in dict.fromkeys(given.inputs) if given.inputs.count(address) > 1]
+    problems += named_twice("INPUT", given.inputs)
     k = whole_number("-k", given.k, (_SHORTEST, LONGEST_IN_ONE_WORD), problems)
     if k % 2 == 0:
         problems.append(

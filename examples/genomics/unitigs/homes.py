@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from examples.genomics.kmers.minimizers import _MULTIPLIER, _OFFSET, Bins, Hashes, Scheme
+from examples.genomics.kmers.minimizers import MULTIPLIER, OFFSET, Bins, Hashes, Scheme
 from examples.genomics.kmers.words import Kmers
 from examples.genomics.unitigs.joins import Ends
 from examples.genomics.unitigs.strands import low_bases, reverse_complement
@@ -49,7 +49,7 @@ def _seed_hashes(seed: int) -> Hashes:
     """Of every seed, as `kmers.minimizers` hashes them."""
     words = np.arange(4**seed, dtype=np.uint64)
     canonical = np.minimum(words, reverse_complement(words, seed)).astype(np.uint32)
-    return canonical * _MULTIPLIER + _OFFSET | np.uint32(1)
+    return canonical * MULTIPLIER + OFFSET | np.uint32(1)
 
 
 def away_ends(kmers: Kmers, keys: Kmers, k: int, number: int, scheme: Scheme) -> tuple[Ends, Bins]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from batchhpc.rank import Checkpoint, Progress
-from examples.genomics.kmers.counting import Keeping, count_bins, scheme_for
+from examples.genomics.kmers.counting import Keeping, count_bins, identity, scheme_for
 from examples.genomics.kmers.minimizers import Scheme
 from examples.genomics.unitigs.arguments import Arguments, make_parser, read_arguments
 from examples.genomics.unitigs.assembly import Unitigs, assemble
@@ -53,9 +53,9 @@ def _solid_kmers(comm: Communicator, arguments: Arguments, open_until_done: Exit
     plan = arguments.checkpoint
     if not plan.where:
         return _count(comm, arguments, None)
-    # What was read holds for any --min, and what was counted for any --chunk: two checkpoints, each of its own arguments.
-    identity = {item.address: item.version for item in arguments.inputs} | {"-k": str(arguments.k)}
-    of_counted, of_read = {**identity, "--min": str(arguments.min)}, {**identity, "--chunk": str(arguments.chunk)}
+    # What was read holds for any --min: two checkpoints, each of its own arguments.
+    of_read = identity(arguments.inputs, arguments.k)
+    of_counted = {**of_read, "min": str(arguments.min)}
     counted = Checkpoint(f"{plan.where}/counted-{arguments.min}", comm, inputs=of_counted, version=_VERSION)
     open_until_done.enter_context(counted)
     if solid := load(comm, counted):

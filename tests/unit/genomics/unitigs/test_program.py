@@ -122,8 +122,8 @@ def test_checkpoint_of_another_k_is_refused(fasta: str, tmp_path: Path, capsys: 
     """What was saved with another k is no start for this run, and the message says so."""
     words = [fasta, "--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "saved")]
     assert run([*words, "-k", "15"]) == 0
-    assert run([*words, "-k", "17"]) == 1
-    assert "CheckpointMismatch" in capsys.readouterr().err
+    assert run([*words, "-k", "17"]) == 2
+    assert "inputs['k']: '15' there, '17' here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", [">a\nACGT\n", ">a\n" + "ACGTTGCATTGACCATTGACCGT" + "\n"])
