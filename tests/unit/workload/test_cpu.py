@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from examples.workload.cpu import VARIABLE, avoid_slow_sort, sorts_slowly
+from examples.workload.cpu import VARIABLE, _numpy_version, avoid_slow_sort, sorts_slowly
 
 
 def cpuinfo(vendor: str, family: int, flags: str) -> str:
@@ -70,3 +70,10 @@ def test_too_late_is_said() -> None:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def test_version_of_numpy_is_found_without_importing_it() -> None:
+    """The names of features depend on numpy's version, which its own file tells."""
+    import numpy as np
+
+    assert _numpy_version() == np.__version__
