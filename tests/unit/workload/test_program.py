@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from batchhpc.rank import Checkpoint
@@ -88,6 +89,16 @@ def test_checkpoint_of_other_arguments_is_told_once(capsys: pytest.CaptureFixtur
     assert told.count("it: ") == 1
     assert "Traceback" not in told
     assert "21" in told
+
+
+def test_alone_keeps_checkpoints(tmp_path: Path) -> None:
+    """A program without MPI saves and goes on as ranks do."""
+    with Checkpoint(str(tmp_path), Alone(), inputs={}, version="1") as checkpoint:
+        assert checkpoint.load() is None
+        checkpoint.save(3, {"x": np.arange(4)}, wait=True)
+        found = checkpoint.load()
+    assert found is not None
+    assert (found.step, found.arrays["x"].tolist()) == (3, [0, 1, 2, 3])
 
 
 def test_alone_fails_without_abort() -> None:
