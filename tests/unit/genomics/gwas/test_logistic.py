@@ -179,3 +179,19 @@ def test_one_of_several_traits_is_regressed_as_if_alone(tmp_path):
     assert [trait.name for trait in both.traits] == ["first", "second"]
     second = scan(tmp_path, genotypes, design(traits["second"], covariates))
     assert both.scan(block)[1].beta.tolist() == second.beta.tolist()
+
+
+def test_firths_steps_do_not_go_to_and_fro(tmp_path):
+    """Alleles of a few cases, or of a few controls, have Firth's maximum, though whole steps cycle around it for every fifth."""
+    phenotype, random = disease(), np.random.default_rng(9)
+    genotypes = np.zeros((VARIANTS, PEOPLE), np.int8)
+    for variant in range(VARIANTS):
+        group = np.flatnonzero(phenotype == 1 + variant % 2)
+        genotypes[variant, random.choice(group, 1 + variant % 5, replace=False)] = 1
+    model = design(phenotype, COVARIATES)
+    found = scan(tmp_path, genotypes, model)
+    assert found.firth.all()
+    assert (found.code == Code.OK).all()
+    expected = np.array(dense(genotypes, model, firth=True))
+    assert found.beta == pytest.approx(expected[:, 0], abs=1e-6)
+    assert found.se == pytest.approx(expected[:, 1], rel=1e-6)
