@@ -22,6 +22,7 @@ from examples.genomics.gwas.likelihood import Genotypes, Indices, Likelihood, Pr
 Codes = npt.NDArray[np.int64]
 _STEPS, _STEPS_FROM_ZERO, _STEPS_OF_COVARIATES = 8, 15, 50  # of Newton, at most
 _CONVERGED, _SHORT = 1e-8, 1e-13  # squared step, in standard errors and as it is: the next one would be its square
+_STILL = 1e-4  # the longest step in any coefficient, as in plink2: on the way to infinity, standard errors grow as fast as steps
 _FAR = 30.0  # a coefficient on its way to infinity
 _MEANS = 1024.0  # means are rounded to its inverse, so that a centred dosage is an exact float32
 
@@ -68,7 +69,7 @@ class _TraitScan:
         cases[design.included] = trait.values == 1
         self._outside, self._cases = mask(cases, width), int(cases.sum())
         x = design.covariates
-        self._start = _fit_covariates(x, trait.values)
+        self._start, self._separated = _fit_covariates(x, trait.values)
         chance = _chances(x, self._start)
         weights = chance * (1 - chance)
         residuals = trait.values - chance
@@ -83,6 +84,7 @@ class _TraitScan:
         separated = _all_or_none(of_cases.a1, counts.a1)
         separated |= _all_or_none(2 * of_cases.called - of_cases.a1, 2 * counts.called - counts.a1)
         beta, se = np.full(len(code), np.nan), np.full(len(code), np.nan)
+        separated |= self._separated
         code = code.copy()
 
         def unsolved() -> Indices:
@@ -129,6 +131,7 @@ def _newton(likelihood: Likelihood, genotypes: Genotypes, coefficients: Reals, s
         size = np.abs((step * found.gradient).sum(axis=1))  # below 0 only where rounding decides
         coefficients = coefficients + step
         done = (size < _CONVERGED) & (size * variance < _SHORT) & (variance > 0) & (not rough)
+        done &= np.abs(step).max(axis=1) < _STILL
         beta[active[done]], se[active[done]] = coefficients[done, -1], np.sqrt(variance[done])
         on = np.flatnonzero(~done & (np.abs(coefficients).max(axis=1) < _FAR))
         active, coefficients, genotypes = active[on], coefficients[on], genotypes.some(on)
@@ -189,19 +192,19 @@ def _all_or_none(of_cases: Codes, of_all: Codes) -> npt.NDArray[np.bool_]:
     return np.asarray((of_cases == 0) | (of_cases == of_all))
 
 
-def _fit_covariates(x: Reals, cases: Reals) -> Reals:
-    """Coefficients of the covariates alone; stopped on their way to infinity if they separate cases from controls."""
+def _fit_covariates(x: Reals, cases: Reals) -> tuple[Reals, bool]:
+    """Coefficients of the covariates alone, and whether they separate cases from controls: so they do for any variant then."""
     coefficients = np.zeros(x.shape[1])
     for _ in range(_STEPS_OF_COVARIATES):
         chance = _chances(x, coefficients)
         gradient = x.T @ (cases - chance)
-        step = np.linalg.lstsq(x.T @ ((chance * (1 - chance))[:, None] * x), gradient, rcond=None)[0]
-        if np.abs(coefficients + step).max() > _FAR:
+        step, _, rank, _ = np.linalg.lstsq(x.T @ ((chance * (1 - chance))[:, None] * x), gradient, rcond=None)
+        if rank < len(step) or np.abs(coefficients + step).max() > _FAR:
             break
         coefficients += step
-        if gradient @ step < _CONVERGED**2:
-            break
-    return coefficients
+        if gradient @ step < _CONVERGED**2 and np.abs(step).max() < _STILL:
+            return coefficients, False
+    return coefficients, True
 
 
 def _chances(x: Reals, coefficients: Reals) -> Reals:

@@ -195,3 +195,27 @@ def test_firths_steps_do_not_go_to_and_fro(tmp_path):
     expected = np.array(dense(genotypes, model, firth=True))
     assert found.beta == pytest.approx(expected[:, 0], abs=1e-6)
     assert found.se == pytest.approx(expected[:, 1], rel=1e-6)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.05])
+def test_a_covariate_whose_people_are_all_controls_makes_every_variant_firths(tmp_path, missing):
+    """A site without cases has its coefficient at minus infinity: as in plink2, no variant has the usual estimate."""
+    genotypes = random_genotypes(12, PEOPLE, missing=missing)
+    site = (np.arange(PEOPLE) % 7 == 0).astype(np.float64)
+    phenotype = np.where(site == 1, 1.0, disease())
+    model = design(phenotype, COVARIATES | {"site": site})
+    found = scan(tmp_path, genotypes, model)
+    assert found.firth.all()
+    expected = np.array(dense(genotypes, model, firth=True))
+    assert found.beta == pytest.approx(expected[:, 0], abs=1e-6)
+
+
+def test_a_covariate_that_separates_only_the_called_is_found(tmp_path):
+    """Where a site's only case has no call, the variant is Firth's, as in plink2; the other variants are not."""
+    genotypes = random_genotypes(4, PEOPLE, missing=0.0)
+    site = (np.arange(PEOPLE) % 7 == 0).astype(np.float64)
+    phenotype = np.where(site == 1, 1.0, disease())
+    phenotype[0] = 2
+    genotypes[2, 0] = -1
+    model = design(phenotype, COVARIATES | {"site": site})
+    assert scan(tmp_path, genotypes, model).firth.tolist() == [False, False, True, False]
