@@ -13,8 +13,9 @@ from contextlib import suppress
 import numpy as np
 import numpy.typing as npt
 
+from examples.genomics.gwas.collinearity import Collinearity
 from examples.genomics.gwas.design import Design, Trait
-from examples.genomics.gwas.estimates import MOST_CORRELATION, MOST_INFLATION, Code, Estimates
+from examples.genomics.gwas.estimates import Code, Estimates
 from examples.genomics.gwas.firth import penalized_regression
 from examples.genomics.gwas.genotypes import Block, Counts, count, mask, missing_positions
 from examples.genomics.gwas.likelihood import Genotypes, Indices, Likelihood, Precision, Reals
@@ -41,7 +42,7 @@ class LogisticScan:
         self._outside = mask(design.included, width)
         self._people = np.flatnonzero(design.included)
         self._place = np.cumsum(design.included) - 1  # of a person among those included
-        self._collinearity = _Collinearity(design)
+        self._collinearity = Collinearity(design)
         self._trait_scans = [_TraitScan(design, trait, width) for trait in self.traits]
 
     def scan(self, block: Block) -> list[Estimates]:
@@ -49,6 +50,7 @@ class LogisticScan:
         own = block.packed | self._outside
         counts = count(own, len(self._people))
         variant, person = missing_positions(own)
+        missing = self._place[person]
         by_person = np.argsort(person, kind="stable")
         variant, person = variant[by_person], self._place[person[by_person]]
         # All people are a slice, at no cost; some are gathered, 1 ns a genotype.
@@ -58,7 +60,7 @@ class LogisticScan:
         centred = dosages - means[:, None].astype(np.float32)
         centred[variant, person] = 0
         genotypes = Genotypes(centred, variant, person)
-        code = self._collinearity.codes(genotypes, counts)
+        code = self._collinearity.codes(centred, counts, missing)
         return [scan.scan(genotypes, counts, code, own) for scan in self._trait_scans]
 
 
@@ -153,39 +155,6 @@ def _solve(information: Reals, gradient: Reals) -> tuple[Reals, Reals]:
             with suppress(np.linalg.LinAlgError):
                 solved[at] = np.linalg.solve(each, side)
     return solved[:, :, 0], solved[:, -1, 1]
-
-
-class _Collinearity:
-    """Why a variant cannot be tested at all: the first reason that plink2 gives.
-
-    Missing calls count as the mean here; plink2 leaves the people out, which matters only next to its limits.
-    """
-
-    def __init__(self, design: Design) -> None:
-        people, self._covariates = design.basis.shape
-        self._basis = design.basis[:, 1:].astype(np.float32)
-        triangle = design.basis.T @ design.covariates
-        self._to_coefficients = np.linalg.inv(triangle)[1:, 1:]
-        self._correlations = triangle[1:, 1:] / np.sqrt(people)
-        self._inflations = np.square(self._to_coefficients).sum(axis=1) * people
-        self._people = people
-
-    def codes(self, genotypes: Genotypes, counts: Counts) -> Codes:
-        called, squares = counts.called, counts.het + 4 * counts.hom_a1
-        spread = squares - np.square(counts.a1) / np.maximum(called, 1)
-        on_basis = (genotypes.centred @ self._basis).astype(np.float64)
-        rest = spread - np.square(on_basis).sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            others = self._inflations + np.square(on_basis @ self._to_coefficients.T) * self._people / rest[:, None]
-            inflation = np.maximum(spread / rest, others.max(axis=1, initial=0.0))
-            correlation = np.abs(on_basis @ self._correlations).max(axis=1, initial=0.0) / np.sqrt(spread)
-        reasons = [
-            called <= self._covariates + 1,
-            np.square(counts.a1) == called * squares,
-            correlation > MOST_CORRELATION,
-            ~((inflation <= MOST_INFLATION) & (rest > 0)),
-        ]
-        return np.select(reasons, [Code.TOO_FEW, Code.CONSTANT, Code.TOO_CORRELATED, Code.INFLATED], Code.OK)
 
 
 def _all_or_none(of_cases: Codes, of_all: Codes) -> npt.NDArray[np.bool_]:

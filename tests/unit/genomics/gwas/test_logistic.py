@@ -9,7 +9,7 @@ import pytest
 
 from examples.genomics.gwas.bed import Fileset
 from examples.genomics.gwas.design import Design, make_designs, make_traits
-from examples.genomics.gwas.estimates import Code, Estimates
+from examples.genomics.gwas.estimates import AS_PLINK, Code, Estimates
 from examples.genomics.gwas.genotypes import Block, count, decode
 from examples.genomics.gwas.logistic import LogisticScan
 from tests.unit.genomics.gwas.dense_logistic import Reals, dense_logistic, design_matrix
@@ -219,3 +219,40 @@ def test_a_covariate_that_separates_only_the_called_is_found(tmp_path):
     genotypes[2, 0] = -1
     model = design(phenotype, COVARIATES | {"site": site})
     assert scan(tmp_path, genotypes, model).firth.tolist() == [False, False, True, False]
+
+
+def test_whether_a_variant_can_be_told_from_covariates_is_asked_of_the_called(tmp_path):
+    """What plink2 says where people without a call leave a covariate constant, or a variant equal to a covariate."""
+    site = (np.arange(PEOPLE) < 12).astype(np.float64)
+    genotypes = random_genotypes(8, PEOPLE, missing=0.0)
+    genotypes[1, :12] = -1  # nobody of the site is left
+    genotypes[2] = 2 - site  # A1 common: a missing call as no A1 would be far off
+    genotypes[2, 20:100] = -1
+    genotypes[3] = site
+    genotypes[3, 0] = -1
+    genotypes[4, :] = site
+    genotypes[5] = -1  # but for six of elsewhere
+    genotypes[5, 200:206] = [0, 1, 2, 0, 1, 2]
+    genotypes[6, :11] = -1  # one of the site is left: rare, but no reason
+    found = scan(tmp_path, genotypes, design(disease(), {"pc": COVARIATES["pc"], "site": site}))
+    assert [AS_PLINK[Code(code)] for code in found.code] == [
+        ".",
+        "VIF_INFINITE",
+        "CORR_TOO_HIGH",
+        "CORR_TOO_HIGH",
+        "CORR_TOO_HIGH",
+        "VIF_INFINITE",
+        ".",
+        ".",
+    ]
+    assert np.isnan(found.beta).tolist() == [code != Code.OK for code in found.code]
+
+
+def test_covariates_that_are_one_among_the_called_leave_no_estimate(tmp_path):
+    """Two covariates that differ only in people without a call are inflated without limit for this variant alone."""
+    genotypes = random_genotypes(3, PEOPLE, missing=0.0)
+    genotypes[1, :30] = -1
+    mixed = COVARIATES["age"] + 9 * COVARIATES["pc"]
+    mixed[:30] = 45
+    found = scan(tmp_path, genotypes, design(disease(), COVARIATES | {"mixed": mixed}))
+    assert found.code.tolist() == [Code.OK, Code.DEFICIENT, Code.OK]
