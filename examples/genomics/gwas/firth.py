@@ -16,7 +16,7 @@ import numpy.typing as npt
 from examples.genomics.gwas.estimates import Code
 from examples.genomics.gwas.likelihood import Genotypes, Indices, Likelihood, Precision, Reals
 
-_STEPS, _LONGEST_STEP, _HALVINGS = 100, 5.0, 5  # the longest in any coefficient, as in plink2
+_STEPS, _OF_SCORING, _LONGEST_STEP, _HALVINGS = 100, 20, 5.0, 5  # the longest in any coefficient, as in plink2
 _CONVERGED = 1e-13  # of the squared step in standard errors
 _FLAT = 1e-9  # of a logarithm of a likelihood: it is no lower
 _BEYOND = -0.5  # of a slope: what is left of it, where a step led too far across the top
@@ -42,26 +42,52 @@ class _Point(NamedTuple):
 
 
 def penalized_regression(likelihood: Likelihood, genotypes: Genotypes) -> Found:
-    """Estimate the last coefficient of each variant: scoring steps, halved while they lead down or too far."""
+    """Estimate the last coefficient of each variant: scoring steps, then BFGS, halved while they lead down or too far."""
     variants = len(genotypes.centred)
     coefficients, variance = np.zeros((variants, likelihood.covariates + 1)), np.full(variants, np.nan)
     code = np.full(variants, int(Code.UNFINISHED))
     active, point = np.arange(variants), _evaluate(likelihood, genotypes, coefficients)
-    for _ in range(_STEPS):
-        step = np.einsum("vij,vj->vi", point.covariance, point.gradient)
-        size = np.abs((step * point.gradient).sum(axis=1))  # below 0 only where rounding decides
+    inverse = point.covariance
+    for number in range(_STEPS):
+        step = _times(inverse, point.gradient)
         step *= np.minimum(1, _LONGEST_STEP / np.abs(step).max(axis=1))[:, None]
-        coefficients[active], point = _climb(likelihood, genotypes.some(active), coefficients[active], step, point)
+        size = np.abs(
+            (_times(point.covariance, point.gradient) * point.gradient).sum(axis=1)
+        )  # below 0 only where rounding decides
+        base, before = coefficients[active], point.gradient
+        coefficients[active], point = _climb(likelihood, genotypes.some(active), base, step, point)
         variance[active] = point.covariance[:, -1, -1]
         broken, ended = ~(np.isfinite(size) & (variance[active] > 0)), size < _CONVERGED
         code[active[ended]], code[active[broken]] = Code.OK, Code.FIRTH_NOT_CONVERGED
+        if number < _OF_SCORING:
+            inverse = point.covariance
+        else:
+            inverse = _learn(inverse, coefficients[active] - base, before - point.gradient, point.covariance)
         on = np.flatnonzero(~(broken | ended))
-        active, point = active[on], point.some(on)
+        active, point, inverse = active[on], point.some(on), inverse[on]
         if not len(active):
             break
     failed = code == Code.FIRTH_NOT_CONVERGED
     coefficients[failed] = variance[failed] = np.nan
     return Found(coefficients[:, -1], np.sqrt(variance), code)
+
+
+def _learn(inverse: Reals, step: Reals, fall: Reals, instead: Reals) -> Reals:
+    """The inverse of the curvature, better by what a step made of the gradient (BFGS); ``instead`` where that makes no sense.
+
+    Where a variant determines the trait, scoring is off by factors that differ between directions, and takes hundreds of steps.
+    """
+    along = (step * fall).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = step / along[:, None]
+        left = np.eye(step.shape[1]) - scaled[:, :, None] * fall[:, None, :]
+        better = left @ inverse @ left.transpose(0, 2, 1) + scaled[:, :, None] * step[:, None, :]
+    good = (along > 0) & np.isfinite(better).all(axis=(1, 2))
+    return np.where(good[:, None, None], better, instead)
+
+
+def _times(matrices: Reals, vectors: Reals) -> Reals:
+    return np.asarray(np.einsum("vij,vj->vi", matrices, vectors))
 
 
 def _climb(likelihood: Likelihood, genotypes: Genotypes, base: Reals, step: Reals, start: _Point) -> tuple[Reals, _Point]:

@@ -256,3 +256,16 @@ def test_covariates_that_are_one_among_the_called_leave_no_estimate(tmp_path):
     mixed[:30] = 45
     found = scan(tmp_path, genotypes, design(disease(), COVARIATES | {"mixed": mixed}))
     assert found.code.tolist() == [Code.OK, Code.DEFICIENT, Code.OK]
+
+
+def test_a_variant_that_determines_the_trait_has_firths_estimate(tmp_path):
+    """Where all carriers are cases and no other is, some directions take 100 short steps; Firth's maximum is reached."""
+    random = np.random.default_rng(17)
+    genotypes = random.binomial(2, np.linspace(0.1, 0.9, 8)[:, None], (8, PEOPLE)).astype(np.int8)
+    covariates = {f"c{at}": random.standard_normal(PEOPLE) for at in range(4)}
+    for called in genotypes:
+        model = design(1.0 + (called > 0), covariates)
+        found = scan(tmp_path, called[None], model)
+        assert found.code.tolist() == [Code.OK]
+        ((beta, se),) = dense(called[None], model, firth=True)
+        assert (found.beta[0], found.se[0]) == (pytest.approx(beta, abs=1e-5 * se), pytest.approx(se, rel=1e-5))
