@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from examples.genomics.gwas import lmm
+from examples.genomics.gwas import lmm, pca
 from examples.genomics.gwas.arguments import Arguments
 from examples.genomics.gwas.bed import Fileset
 from examples.genomics.gwas.design import Design, Trait, UnfitModel, make_designs, make_traits
@@ -87,6 +87,8 @@ def open_study(arguments: Arguments, conversion: Conversion | None = None) -> St
         phenotypes = tried(lambda: _phenotypes(arguments, fileset))
     if "lmm" in arguments.analyses:
         tried(lambda: _autosomes(fileset))
+    if "pca" in arguments.analyses:
+        tried(lambda: pca.check(fileset, max(1, arguments.pcs)))
     if arguments.covar:
         covariates = tried(lambda: read_table(arguments.covar or "", fileset.samples, arguments.covar_names))
     if arguments.score:
