@@ -112,7 +112,8 @@ def _quality(session: Session) -> None:
 def _components(session: Session) -> dict[str, Column]:
     """Principal components; those that are covariates, by name."""
     plan = pca.Plan(components=session.arguments.components)
-    found = pca.run(session.comm, session.study.fileset, plan, session.arguments.checkpoint)
+    least = max(1, session.arguments.pcs)
+    found = pca.run(session.comm, session.study.fileset, plan, session.arguments.checkpoint, least=least)
     session.write("gwas.eigenvec", pca.eigenvec(session.study.fileset.samples, found))
     session.write("gwas.eigenval", pca.eigenval(found))
     session.write("pca.svg", plots.components(found.vectors, found.values))
