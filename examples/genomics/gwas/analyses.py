@@ -112,7 +112,8 @@ def _quality(session: Session) -> None:
 def _components(session: Session) -> dict[str, Column]:
     """Principal components; those that are covariates, by name."""
     plan = pca.Plan(components=session.arguments.components)
-    found = pca.run(session.comm, session.study.fileset, plan, session.arguments.checkpoint)
+    least = max(1, session.arguments.pcs)
+    found = pca.run(session.comm, session.study.fileset, plan, session.arguments.checkpoint, least=least)
     session.write("gwas.eigenvec", pca.eigenvec(session.study.fileset.samples, found))
     session.write("gwas.eigenval", pca.eigenval(found))
     session.write("pca.svg", plots.components(found.vectors, found.values))
@@ -153,7 +154,11 @@ def _scans(design: Design, width: int) -> list[Scan]:
 def _regressions(session: Session, designs: Sequence[Design]) -> None:
     fileset, plan = session.study.fileset, session.arguments.checkpoint
     scans = [(scan, design) for design in designs for scan in _scans(design, fileset.width)]
-    inputs = session.study.inputs() | {"pcs": str(session.arguments.pcs), "traits": " ".join(_trait_names(scans))}
+    inputs = session.study.inputs() | {
+        "traits": " ".join(trait.name for scan, _ in scans for trait in scan.traits),
+        "covariates": " ".join(session.study.covariates.columns if session.study.covariates else []),
+        "components": str(session.arguments.pcs),
+    }
     saving = Saving(plan if plan.where is None else replace(plan, where=f"{plan.where.rstrip('/')}/glm"), inputs)
     found = associate(session.comm, fileset, [scan for scan, _ in scans], saving)
     covariates = [design.basis.shape[1] for scan, design in scans for _ in scan.traits]
@@ -208,10 +213,6 @@ def _charts(session: Session, analysis: str, logs: dict[str, Reals]) -> None:
     for trait, chart in charts.items():
         session.write(f"{trait}.{analysis}.manhattan.svg", chart)
     session.write(f"{analysis}.qq.svg", together)
-
-
-def _trait_names(scans: Sequence[tuple[Scan, Design]]) -> list[str]:
-    return [trait.name for scan, _ in scans for trait in scan.traits]
 
 
 def _summed(comm: Communicator, own: dict[str, int]) -> dict[str, int]:

@@ -82,7 +82,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--glm", action="store_true", help="regression on each variant: NAME.glm.linear, .glm.logistic.hybrid, charts"
     )
-    parser.add_argument("--lmm", action="store_true", help="mixed model of each quantitative phenotype: NAME.lmm.tsv, charts")
+    parser.add_argument("--lmm", action="store_true", help="mixed model of each phenotype: NAME.lmm.tsv, charts")
     parser.add_argument(
         "--lmm-delta",
         metavar="RATIO",

@@ -23,7 +23,7 @@ from examples.genomics.gwas.restart import Restart
 from examples.genomics.gwas.standardized import Block, Matrix
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
-from examples.workload.errors import BadArguments
+from examples.workload.errors import BadArguments, Malformed
 
 _SIDE = 1280  # people of a tile: 95 % of what BLAS does with all 5,000 at once
 _FEWEST_STRIPS = 4  # so that a few ranks have work with few people, too
@@ -79,12 +79,26 @@ def share(tiles: list[tuple[int, int]], rank: int, size: int) -> tuple[int, int]
     return first, len(tiles) if rank == size - 1 else last
 
 
+def check(fileset: Fileset) -> None:
+    """See whether there is any variant to make K from.
+
+    Raises:
+        Malformed: there is none.
+    """
+    if not fileset.variants.diploid.any():
+        raise Malformed(
+            f"{fileset.prefix}.bim", "has 0 variants that are not on X, Y, MT, but relationships are made from such alone"
+        )
+
+
 def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: CheckpointPlan) -> Relationships:
     """K of all samples from all variants but those of X, Y, MT; collective.
 
     Raises:
         BadArguments: the tiles of a rank take more memory than they may.
+        Malformed: there are no such variants.
     """
+    check(fileset)
     bounds = strips(len(fileset.samples))
     side = bounds[1]
     everything = [(row, column) for row in range(len(bounds) - 1) for column in range(row + 1)]

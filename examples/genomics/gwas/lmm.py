@@ -10,7 +10,7 @@ the same (Hutchinson) and varies less. Loh et al., 2015, doi:10.1038/ng.3190.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -122,12 +122,19 @@ def run(comm: Communicator, fileset: Fileset, design: Design, plan: Plan, checkp
 
     Raises:
         UnfitModel: there are not two chromosomes.
+        Malformed: there are, but not two with a variant that people differ in.
     """
     chromosomes, autosomal = autosomes(fileset), fileset.variants.autosomal
     genotypes = Standardized(
         comm, fileset, autosomal, design.included, covariates=design.basis, precision=np.dtype(plan.precision).type
     )
     model = _Model(comm, genotypes, chromosomes, plan)
+    if len(model.varying) < 2:
+        which = f"only chromosome {model.varying[0]}" if model.varying else "none"
+        genotypes.refuse(
+            f"--lmm: of {len(chromosomes)} autosomes, {which} has variants in which the {genotypes.people:,} people differ beyond"
+            " their covariates, but each is tested against what the others explain"
+        )
     inputs = {**fileset.versions, **{name: repr(value) for name, value in asdict(plan).items()}}
     inputs["covariates"] = hashlib.sha256(design.basis.tobytes()).hexdigest()
     traits = [_Scaled.of(trait, genotypes) for trait in design.traits]
@@ -162,43 +169,59 @@ class _Model:
         self._comm, self._genotypes, self._chromosomes, self._plan = comm, genotypes, chromosomes, plan
         self._variants = genotypes.variants_of(chromosomes)
 
+    @property
+    def varying(self) -> list[str]:
+        """Chromosomes with variants that count."""
+        return [name for name, number in self._variants.items() if number]
+
     def variances(self, traits: list[_Scaled], restart: Restart) -> tuple[list[Heritability], int]:
         """Variance components of all traits by one Lanczos run, until they no longer change; and its passes."""
         if self._plan.delta is not None:
             return [given(self._plan.delta) for _ in traits], 0
         genotypes, many = self._genotypes, len(traits)
+        quiet = 0  # passes that changed nothing to speak of, one after the other
         if found := restart.load():
-            run = Lanczos(*(found.shared[name] for name in ("before", "now", "diagonal", "beside")))
+            run, quiet = Lanczos(*(found.shared[name] for name in ("before", "now", "diagonal", "beside"))), found.state["quiet"]
         else:
             rng = np.random.default_rng(self._plan.seed)
             signs = genotypes.project(rng.choice(np.array([-1.0, 1.0]), (genotypes.people, self._plan.signs)))
             run = Lanczos.start(np.column_stack([*(trait.values for trait in traits), signs]))
-        estimates = self._estimates(run.spectra(), many) if len(run.diagonal) else []
-        quiet = 0  # passes that changed nothing to speak of
+        estimates = self._comm.bcast(self._estimates(run.spectra(), many)) if len(run.diagonal) else []
+        most = min(self._plan.passes, genotypes.freedom)
         with Progress(0, "variants of LMM variances", self._comm) as progress:
-            while True:
+            while quiet < 2 and len(run.diagonal) < most:  # before a step: a run that is resumed may be at its end
                 run.step(lambda vectors: genotypes.relate(vectors, advance=progress.advance) / genotypes.variants)
-                before, estimates = estimates, self._estimates(run.spectra(), many)
-                steps = len(run.diagonal)
-                state = {"before": run.before, "now": run.now, "diagonal": run.diagonal, "beside": run.beside}
-                restart.offer(steps, shared=state)
+                before, steps = estimates, len(run.diagonal)
+                # one rank's: processors of another kind may differ in the last bit
+                estimates = self._comm.bcast(self._estimates(run.spectra(), many))
                 quiet = quiet + 1 if steps > _LEAST and _alike(before, estimates) else 0
-                settled = quiet >= 2
-                if self._comm.bcast(settled or steps >= min(self._plan.passes, genotypes.freedom)):
-                    return estimates, steps
+                state = {"before": run.before, "now": run.now, "diagonal": run.diagonal, "beside": run.beside}
+                restart.offer(steps, shared=state, state={"quiet": quiet})
+        return estimates, len(run.diagonal)
 
     def _estimates(self, spectra: Spectra, many: int) -> list[Heritability]:
         signs = spectra.of(list(range(many, len(spectra.nodes))))
         return [estimate(spectra.of([column]), signs, self._genotypes.freedom) for column in range(many)]
 
     def associate(self, trait: _Scaled, heritability: Heritability, passes: int, restart: Restart) -> Associations:
-        """Solve V u = y and V u = w for all chromosomes, then test all variants."""
+        """Solve V u = y and V u = w for all chromosomes, then test all variants.
+
+        Systems that were begun go on with the variances that they were begun with: if those are found again, on processors of
+        another kind, they may differ in the last bit, and then V would.
+        """
+        begun = restart.load()
+        if begun:
+            heritability, passes = Heritability(**begun.state["heritability"]), begun.state["passes"]
         genotypes, delta, many = self._genotypes, heritability.delta, len(self._chromosomes)
         probed = self._chromosomes * -(-self._plan.probes // many)
         probes = self._probes(probed)
         left_out = [*self._chromosomes, *probed]
         right = np.column_stack([np.repeat(trait.values[:, None], many, axis=1), probes])
-        solutions = self._solve(right, left_out, delta, restart)
+        solutions = Solutions.start(right, np.repeat([self._plan.tolerance, 10 * self._plan.tolerance], [many, len(probed)]))
+        if begun:
+            solutions = Solutions(**begun.shared, goals=solutions.goals, iterations=begun.step)
+        state = {"heritability": asdict(heritability), "passes": passes}
+        self._solve(solutions, left_out, delta, lambda step, arrays: restart.offer(step, shared=arrays, state=state))
         of_trait, of_probes = solutions.found[:, :many], solutions.found[:, many:]
         weights = np.array([self._variants[name] for name in self._chromosomes]) / genotypes.variants
         variance = float(weights @ (trait.values @ of_trait)) / genotypes.freedom
@@ -237,13 +260,10 @@ class _Model:
         lengths = np.sqrt([max(self._variants[name], 1) for name in chromosomes])
         return self._genotypes.combine(weights_of, len(names)) / lengths
 
-    def _solve(self, right: Matrix, left_out: list[str], delta: float, restart: Restart) -> Solutions:
+    def _solve(
+        self, solutions: Solutions, left_out: list[str], delta: float, keep: Callable[[int, dict[str, Matrix]], None]
+    ) -> None:
         names = np.array(left_out)
-        tolerances = np.full(len(names), self._plan.tolerance)
-        tolerances[len(self._chromosomes) :] *= 10
-        solutions = Solutions.start(right, tolerances)
-        if found := restart.load():
-            solutions = Solutions(**found.shared, goals=solutions.goals, iterations=found.step)
         with Progress(0, "variants of LMM residuals", self._comm) as progress:
 
             def product(directions: Matrix, columns: Columns) -> Matrix:
@@ -252,9 +272,8 @@ class _Model:
 
             while len(columns := self._comm.bcast(solutions.open)) and solutions.iterations < self._plan.passes:
                 solutions.step(product, columns)
-                state = {"found": solutions.found, "residuals": solutions.residuals, "directions": solutions.directions}
-                restart.offer(solutions.iterations, shared=state)
-        return solutions
+                arrays = {"found": solutions.found, "residuals": solutions.residuals, "directions": solutions.directions}
+                keep(solutions.iterations, arrays)
 
 
 def _alike(before: list[Heritability], now: list[Heritability]) -> bool:

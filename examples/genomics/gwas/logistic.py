@@ -13,8 +13,9 @@ from contextlib import suppress
 import numpy as np
 import numpy.typing as npt
 
+from examples.genomics.gwas.collinearity import Collinearity
 from examples.genomics.gwas.design import Design, Trait
-from examples.genomics.gwas.estimates import MOST_CORRELATION, MOST_INFLATION, Code, Estimates
+from examples.genomics.gwas.estimates import Code, Estimates
 from examples.genomics.gwas.firth import penalized_regression
 from examples.genomics.gwas.genotypes import Block, Counts, count, mask, missing_positions
 from examples.genomics.gwas.likelihood import Genotypes, Indices, Likelihood, Precision, Reals
@@ -22,6 +23,7 @@ from examples.genomics.gwas.likelihood import Genotypes, Indices, Likelihood, Pr
 Codes = npt.NDArray[np.int64]
 _STEPS, _STEPS_FROM_ZERO, _STEPS_OF_COVARIATES = 8, 15, 50  # of Newton, at most
 _CONVERGED, _SHORT = 1e-8, 1e-13  # squared step, in standard errors and as it is: the next one would be its square
+_STILL = 1e-4  # the longest step in any coefficient, as in plink2: on the way to infinity, standard errors grow as fast as steps
 _FAR = 30.0  # a coefficient on its way to infinity
 _MEANS = 1024.0  # means are rounded to its inverse, so that a centred dosage is an exact float32
 
@@ -40,7 +42,7 @@ class LogisticScan:
         self._outside = mask(design.included, width)
         self._people = np.flatnonzero(design.included)
         self._place = np.cumsum(design.included) - 1  # of a person among those included
-        self._collinearity = _Collinearity(design)
+        self._collinearity = Collinearity(design)
         self._trait_scans = [_TraitScan(design, trait, width) for trait in self.traits]
 
     def scan(self, block: Block) -> list[Estimates]:
@@ -48,6 +50,7 @@ class LogisticScan:
         own = block.packed | self._outside
         counts = count(own, len(self._people))
         variant, person = missing_positions(own)
+        missing = self._place[person]
         by_person = np.argsort(person, kind="stable")
         variant, person = variant[by_person], self._place[person[by_person]]
         # All people are a slice, at no cost; some are gathered, 1 ns a genotype.
@@ -57,7 +60,7 @@ class LogisticScan:
         centred = dosages - means[:, None].astype(np.float32)
         centred[variant, person] = 0
         genotypes = Genotypes(centred, variant, person)
-        code = self._collinearity.codes(genotypes, counts)
+        code = self._collinearity.codes(centred, counts, missing)
         return [scan.scan(genotypes, counts, code, own) for scan in self._trait_scans]
 
 
@@ -68,7 +71,7 @@ class _TraitScan:
         cases[design.included] = trait.values == 1
         self._outside, self._cases = mask(cases, width), int(cases.sum())
         x = design.covariates
-        self._start = _fit_covariates(x, trait.values)
+        self._start, self._separated = _fit_covariates(x, trait.values)
         chance = _chances(x, self._start)
         weights = chance * (1 - chance)
         residuals = trait.values - chance
@@ -83,6 +86,7 @@ class _TraitScan:
         separated = _all_or_none(of_cases.a1, counts.a1)
         separated |= _all_or_none(2 * of_cases.called - of_cases.a1, 2 * counts.called - counts.a1)
         beta, se = np.full(len(code), np.nan), np.full(len(code), np.nan)
+        separated |= self._separated
         code = code.copy()
 
         def unsolved() -> Indices:
@@ -129,6 +133,7 @@ def _newton(likelihood: Likelihood, genotypes: Genotypes, coefficients: Reals, s
         size = np.abs((step * found.gradient).sum(axis=1))  # below 0 only where rounding decides
         coefficients = coefficients + step
         done = (size < _CONVERGED) & (size * variance < _SHORT) & (variance > 0) & (not rough)
+        done &= np.abs(step).max(axis=1) < _STILL
         beta[active[done]], se[active[done]] = coefficients[done, -1], np.sqrt(variance[done])
         on = np.flatnonzero(~done & (np.abs(coefficients).max(axis=1) < _FAR))
         active, coefficients, genotypes = active[on], coefficients[on], genotypes.some(on)
@@ -152,56 +157,23 @@ def _solve(information: Reals, gradient: Reals) -> tuple[Reals, Reals]:
     return solved[:, :, 0], solved[:, -1, 1]
 
 
-class _Collinearity:
-    """Why a variant cannot be tested at all: the first reason that plink2 gives.
-
-    Missing calls count as the mean here; plink2 leaves the people out, which matters only next to its limits.
-    """
-
-    def __init__(self, design: Design) -> None:
-        people, self._covariates = design.basis.shape
-        self._basis = design.basis[:, 1:].astype(np.float32)
-        triangle = design.basis.T @ design.covariates
-        self._to_coefficients = np.linalg.inv(triangle)[1:, 1:]
-        self._correlations = triangle[1:, 1:] / np.sqrt(people)
-        self._inflations = np.square(self._to_coefficients).sum(axis=1) * people
-        self._people = people
-
-    def codes(self, genotypes: Genotypes, counts: Counts) -> Codes:
-        called, squares = counts.called, counts.het + 4 * counts.hom_a1
-        spread = squares - np.square(counts.a1) / np.maximum(called, 1)
-        on_basis = (genotypes.centred @ self._basis).astype(np.float64)
-        rest = spread - np.square(on_basis).sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            others = self._inflations + np.square(on_basis @ self._to_coefficients.T) * self._people / rest[:, None]
-            inflation = np.maximum(spread / rest, others.max(axis=1, initial=0.0))
-            correlation = np.abs(on_basis @ self._correlations).max(axis=1, initial=0.0) / np.sqrt(spread)
-        reasons = [
-            called <= self._covariates + 1,
-            np.square(counts.a1) == called * squares,
-            correlation > MOST_CORRELATION,
-            ~((inflation <= MOST_INFLATION) & (rest > 0)),
-        ]
-        return np.select(reasons, [Code.TOO_FEW, Code.CONSTANT, Code.TOO_CORRELATED, Code.INFLATED], Code.OK)
-
-
 def _all_or_none(of_cases: Codes, of_all: Codes) -> npt.NDArray[np.bool_]:
     return np.asarray((of_cases == 0) | (of_cases == of_all))
 
 
-def _fit_covariates(x: Reals, cases: Reals) -> Reals:
-    """Coefficients of the covariates alone; stopped on their way to infinity if they separate cases from controls."""
+def _fit_covariates(x: Reals, cases: Reals) -> tuple[Reals, bool]:
+    """Coefficients of the covariates alone, and whether they separate cases from controls: so they do for any variant then."""
     coefficients = np.zeros(x.shape[1])
     for _ in range(_STEPS_OF_COVARIATES):
         chance = _chances(x, coefficients)
         gradient = x.T @ (cases - chance)
-        step = np.linalg.lstsq(x.T @ ((chance * (1 - chance))[:, None] * x), gradient, rcond=None)[0]
-        if np.abs(coefficients + step).max() > _FAR:
+        step, _, rank, _ = np.linalg.lstsq(x.T @ ((chance * (1 - chance))[:, None] * x), gradient, rcond=None)
+        if rank < len(step) or np.abs(coefficients + step).max() > _FAR:
             break
         coefficients += step
-        if gradient @ step < _CONVERGED**2:
-            break
-    return coefficients
+        if gradient @ step < _CONVERGED**2 and np.abs(step).max() < _STILL:
+            return coefficients, False
+    return coefficients, True
 
 
 def _chances(x: Reals, coefficients: Reals) -> Reals:

@@ -9,7 +9,7 @@ bulk of the eigenvalues need many passes in any method. Musco & Musco, 2015 (arX
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from examples.genomics.gwas.rows import Rows
 from examples.genomics.gwas.standardized import Matrix, Rounded, Standardized
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
+from examples.workload.errors import Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Plan:
     """What is asked for.
 
     Attributes:
-        components: how many; at most the number of samples.
+        components: how many; there are no more than samples, nor than variants of two alleles.
         tolerance: largest residual of a component that has converged.
         passes: most passes over the genotypes.
         seed: of the first block.
@@ -70,21 +71,58 @@ class Components:
         return (np.flatnonzero(self.residuals > self.tolerance) + 1).tolist()
 
 
-def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: CheckpointPlan) -> Components:
+def check(fileset: Fileset, least: int) -> None:
+    """See whether there can be so many components, as far as that is known before any genotype is read.
+
+    Raises:
+        Malformed: there cannot.
+    """
+    people, variants = len(fileset.samples), int(fileset.variants.diploid.sum())
+    if people < max(least, 2):
+        had = "1 person" if people == 1 else f"{people:,} people"
+        wanted = f"the {least} components that are to be covariates" if least > 1 else "principal components"
+        raise Malformed(f"{fileset.prefix}.fam", f"has {had}, too few for {wanted}")
+    if variants < max(least, 1):
+        wanted = f"{least} components are to be covariates" if least > 1 else "components are made from such alone"
+        had = "1 variant that is" if variants == 1 else f"{variants:,} variants that are"
+        raise Malformed(f"{fileset.prefix}.bim", f"has {had} not on X, Y, MT, but {wanted}")
+
+
+def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: CheckpointPlan, *, least: int = 1) -> Components:
     """Principal components of all samples from all variants but those of X, Y, MT; collective, the same on all ranks.
 
     Frequencies are those of the founders, as in plink2, if there are any.
+
+    Args:
+        comm: the ranks.
+        fileset: the genotypes.
+        plan: what is asked for.
+        checkpoint: where and how often to save.
+        least: fewest components that will do, those that are covariates.
+
+    Raises:
+        Malformed: there are not so many.
     """
+    check(fileset, least)
     founders = fileset.samples.founder
     everybody, chosen = np.ones_like(founders), fileset.variants.diploid
     genotypes = Standardized(comm, fileset, chosen, everybody, frequencies_of=founders if founders.any() else everybody)
+    if not genotypes.varies:
+        genotypes.refuse(
+            f"the {genotypes.people:,} people differ in none of the {chosen.sum():,} variants that are not on X, Y, MT,"
+            " so there are no principal components"
+        )
+    if genotypes.variants < least:
+        had = "1 variant" if genotypes.variants == 1 else f"{genotypes.variants:,} variants"
+        genotypes.refuse(f"has {had} of two alleles, but {least} components are to be covariates")
     inputs = {**fileset.versions, **{name: repr(value) for name, value in asdict(plan).items()}}
+    possible = replace(plan, components=min(plan.components, genotypes.people, genotypes.variants))  # as in plink2
     with (
         Restart(comm, checkpoint, "pca", inputs) as restart,
         Progress(0, "variants of PCA", comm) as progress,
     ):
         size = len(founders), int(chosen.sum())
-        return leading(comm, lambda vectors: genotypes.relate(vectors, advance=progress.advance), size, plan, restart)
+        return leading(comm, lambda vectors: genotypes.relate(vectors, advance=progress.advance), size, possible, restart)
 
 
 def leading(

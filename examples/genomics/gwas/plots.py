@@ -101,7 +101,7 @@ def qq(logs: dict[str, Reals]) -> str:
     chart.line([0, right], [0, right], color=GREY, dashed=True)
     for row, ((trait, values), color) in enumerate(zip(known.items(), _cycle(len(known)), strict=True)):
         chart.points(-np.log10((np.arange(len(values)) + 0.5) / max(1, len(values))), values, color=color, size=4)
-        told = f"{trait}: lambda {inflation(logs[trait]):.3f}"
+        told = f"{trait}: lambda {inflation(logs[trait]):.3f}" if len(values) else f"{trait}: no P values"
         chart.text(0.02 * right, (0.96 - 0.05 * row) * top, told, color=color)  # the upper left corner is empty
     return chart.svg()
 

@@ -11,7 +11,7 @@ from batchhpc.rank import Checkpoint, Loaded, notice
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
 
-VERSION = "1"  # of what the phases keep
+VERSION = "2"  # of what the phases keep
 
 
 class Restart:

@@ -1,7 +1,8 @@
 """Polygenic scores, as ``plink2 --score FILE 1 2 header-read``: weighted sums of effect alleles over variants.
 
-A missing call counts as the mean of the founders' calls. Weights are whole multiples of 2^-50 of the score's largest, in five
-numbers of ten bits: all sums are of whole numbers and exact, so the scores have the same bits for any number of ranks.
+A missing call counts as the mean of the founders' calls, or as one copy if there is none, as in plink2. Weights are whole multiples
+of 2^-50 of the score's largest, in five numbers of ten bits: all sums are of whole numbers and exact, so the scores have the same
+bits for any number of ranks.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def score(comm: Communicator, fileset: Fileset, table: ScoreTable) -> Scores:
             packed = _rows(fileset, scored[rows])
             block = decode(packed, dosages)
             counts = count(packed | outside, founders)
-            means = counts.a1 / np.maximum(counts.called, 1)
+            means = np.where(counts.called > 0, counts.a1 / np.maximum(counts.called, 1), 1.0)
             variant, person = missing_positions(packed)
             instead = slices.cut(means[:, None] * slopes[rows])[variant]  # of the slope's part, which `block` has as 0
             sums += block.T @ slices.cut(slopes[rows]).astype(np.float32) + slices.cut(constants[rows]).sum(axis=0)
@@ -85,15 +86,14 @@ def score(comm: Communicator, fileset: Fileset, table: ScoreTable) -> Scores:
 
 def sscore(samples: Samples, scores: Scores) -> str:
     """The whole ``.sscore``: sums by the alleles of all scored variants, as plink2's averages."""
-    families = any(fid != "0" for fid in samples.fid)
-    header = ("#FID\tIID" if families else "#IID") + "\tALLELE_CT\tNAMED_ALLELE_DOSAGE_SUM\t"
     averages = (scores.sums / (2 * scores.variants)).tolist()
     rows = zip(samples.fid, samples.iid, scores.alleles.tolist(), scores.named.tolist(), averages, strict=True)
     lines = [
-        "\t".join([*([fid] if families else []), iid, str(alleles), str(named), *(f"{value:.6g}" for value in values)]) + "\n"
+        f"{fid}\t{iid}\t{alleles}\t{named}\t" + "\t".join(f"{value:.6g}" for value in values) + "\n"
         for fid, iid, alleles, named, values in rows
     ]
-    return header + "\t".join(f"{name}_AVG" for name in scores.names) + "\n" + "".join(lines)
+    header = ["#FID", "IID", "ALLELE_CT", "NAMED_ALLELE_DOSAGE_SUM", *(f"{name}_AVG" for name in scores.names)]
+    return "\t".join(header) + "\n" + "".join(lines)
 
 
 class _Slices:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from batchhpc.rank import exact_sum
 from examples.genomics.gwas.bed import Fileset, Packed
 from examples.genomics.gwas.genotypes import Counts, Dosages, count, decode, mask, missing_positions
 from examples.workload.communicator import Communicator
+from examples.workload.errors import Malformed
 
 Matrix = npt.NDArray[np.float64]
 Rounded = npt.NDArray[Any]  # float32 or float64, as the precision of the products is
@@ -142,6 +143,21 @@ class Standardized:
     def mean(self) -> Matrix:
         """A1 alleles of a person, of each of this rank's variants."""
         return np.concatenate([np.empty(0), *(each.mean for each in self._prepared)])
+
+    @property
+    def varies(self) -> bool:
+        """Whether the people differ in any variant; X is 0 if they do not."""
+        return bool(self._bound > 0)
+
+    def refuse(self, what: str) -> NoReturn:
+        """End the run for what these genotypes are; collective, and told by one rank.
+
+        Raises:
+            Malformed: always; other ranks wait for the first to end them.
+        """
+        if self.comm.rank:
+            self.comm.Barrier()
+        raise Malformed(f"{self._fileset.prefix}.bed", what)
 
     def variants_of(self, chromosomes: Sequence[str]) -> dict[str, int]:
         """How many variants count on each of them; collective."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from examples.genomics.gwas import lmm
+from examples.genomics.gwas import grm, lmm, pca
 from examples.genomics.gwas.arguments import Arguments
 from examples.genomics.gwas.bed import Fileset
 from examples.genomics.gwas.design import Design, Trait, UnfitModel, make_designs, make_traits
@@ -85,8 +85,8 @@ def open_study(arguments: Arguments, conversion: Conversion | None = None) -> St
     phenotypes = covariates = weights = None
     if arguments.analyses & {"glm", "lmm"}:
         phenotypes = tried(lambda: _phenotypes(arguments, fileset))
-    if "lmm" in arguments.analyses:
-        tried(lambda: _autosomes(fileset))
+    for check in _checks(arguments, fileset):
+        tried(check)
     if arguments.covar:
         covariates = tried(lambda: read_table(arguments.covar or "", fileset.samples, arguments.covar_names))
     if arguments.score:
@@ -98,6 +98,16 @@ def open_study(arguments: Arguments, conversion: Conversion | None = None) -> St
         first, *others = problems
         raise Malformed(first.path, "\n".join([first.what, *map(str, others)]), first.place)
     return study
+
+
+def _checks(arguments: Arguments, fileset: Fileset) -> list[Callable[[], object]]:
+    """Whether the analyses can be of such people and variants."""
+    checks: dict[str, Callable[[], object]] = {
+        "lmm": lambda: _autosomes(fileset),
+        "pca": lambda: pca.check(fileset, max(1, arguments.pcs)),
+        "grm": lambda: grm.check(fileset),
+    }
+    return [check for analysis, check in checks.items() if analysis in arguments.analyses]
 
 
 def _autosomes(fileset: Fileset) -> list[str]:

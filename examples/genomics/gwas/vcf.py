@@ -2,8 +2,8 @@
 
 A1 is ALT, A2 is REF, and people have no family, as ``plink2 --vcf FILE --make-bed`` writes them. A fileset has hard calls of two
 alleles in diploid people: variants with more alleles, none but REF, other ploidies or no GT are left out; half calls (``0/.``) are
-missing. All are counted. The reader is cyvcf2 (htslib): it is kept up, has wheels for Linux and macOS on both kinds of processors,
-and gives the calls of all people as one array, where pysam makes an object for each.
+missing, as is ``.`` alone. What is left out, and half calls, are told. The reader is cyvcf2 (htslib): it is kept up, has wheels for
+Linux and macOS on both kinds of processors, and gives the calls of all people as one array, where pysam makes an object for each.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Alleles = npt.NDArray[np.int16]
 _MAGIC = b"\x6c\x1b\x01"
 _BGZF, _BGZF_END = b"\x1f\x8b\x08\x04", bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _CODES = np.array([1, 3, 2, 0], np.uint8)  # missing, then by copies of A1
-_NOT_THERE = -2  # a second allele of a haploid call
-_ENDINGS = ("bed", "bim", "fam", "vcf.json")  # the last vouches for the others
+_NOT_THERE = -2  # an allele of a call that has fewer than others
+_ENDINGS = ("bed", "bim", "fam")
 
 
 class Record(NamedTuple):
@@ -74,9 +74,11 @@ class Conversion:
 def convert(address: str, prefix: Path) -> Conversion:
     """Make ``prefix``.bed, .bim, .fam and .vcf.json of a VCF or BCF; those of an earlier run if the file is the same.
 
+    The note .vcf.json is written before the others get their names, and has their versions: what it does not know is not ours.
+
     Raises:
-        BadArguments: cyvcf2 is not installed, or the file is in S3.
-        Malformed: it is no VCF, or ends too early, or no variant of it can be used.
+        BadArguments: cyvcf2 is not installed, the file is in S3, or a fileset is there that was not made here.
+        Malformed: it is no VCF, or ends too early, or no variant of it can be used, or a person's name cannot be in a fileset.
         OSError: it is not there, or the fileset cannot be written.
     """
     if address.startswith("s3://"):
@@ -85,25 +87,48 @@ def convert(address: str, prefix: Path) -> Conversion:
         )
     version = source(address).version
     note = Path(f"{prefix}.vcf.json")
-    if note.exists():
-        known = json.loads(note.read_text(encoding="utf-8"))
-        if known["source"] == [address, version]:
-            return Conversion(**known["conversion"])
-        note.unlink()  # first: what it vouches for is overwritten
+    known = _read_note(note)
+    files = {ending: Path(f"{prefix}.{ending}") for ending in _ENDINGS}
+    there = {ending: source(str(path)).version for ending, path in files.items() if path.exists()}
+    if strange := [str(files[ending]) for ending, found in there.items() if known is None or found != known.files[ending]]:
+        raise BadArguments(
+            [f"--vcf: would overwrite {', '.join(strange)}, not made of a VCF here or changed since; move them away"]
+        )
+    if known and known.source == [address, version] and len(there) == len(files):
+        return known.conversion
+    partial = {path: Path(f"{path}.partial") for path in (note, *files.values())}
     people, records = read_records(address)
     try:
         made = write_fileset(prefix, people, records)
         if not made.variants:
             why = ", ".join(f"{number:,} {reason}" for reason, number in made.left_out.items()) or "it has none"
             raise Malformed(address, f"no variant can be used: {why}")
-        told = json.dumps({"source": [address, version], "conversion": vars(made)})
-        Path(f"{note}.partial").write_text(told + "\n", encoding="utf-8")
-        for ending in _ENDINGS:
-            Path(f"{prefix}.{ending}.partial").replace(f"{prefix}.{ending}")
+        versions = {ending: source(str(partial[path])).version for ending, path in files.items()}
+        told = json.dumps({"source": [address, version], "files": versions, "conversion": vars(made)})
+        partial[note].write_text(told + "\n", encoding="utf-8")
+        for path in files.values():
+            path.unlink(missing_ok=True)  # of another VCF: the new note does not know it
+        for path, written in partial.items():
+            written.replace(path)
     finally:
-        for ending in _ENDINGS:
-            Path(f"{prefix}.{ending}.partial").unlink(missing_ok=True)
+        for written in partial.values():
+            written.unlink(missing_ok=True)
     return made
+
+
+class _Note(NamedTuple):
+    source: list[str]
+    files: dict[str, str]
+    conversion: Conversion
+
+
+def _read_note(path: Path) -> _Note | None:
+    """None if there is none, or it is not ours."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return _Note(told["source"], {ending: told["files"][ending] for ending in _ENDINGS}, Conversion(**told["conversion"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_records(address: str) -> tuple[list[str], Iterator[Record]]:
@@ -111,12 +136,12 @@ def read_records(address: str) -> tuple[list[str], Iterator[Record]]:
 
     Raises:
         BadArguments: cyvcf2 is not installed.
-        Malformed: it is no VCF or BCF, has no people, or its end is missing.
+        Malformed: it is no VCF or BCF, has no people or names with spaces, or its end is missing.
     """
     try:
         cyvcf2: Any = importlib.import_module("cyvcf2")
     except ImportError:
-        raise BadArguments(["--vcf: is read by cyvcf2, which is not installed; pip install cyvcf2"]) from None
+        raise BadArguments(["--vcf: is read by cyvcf2, which is not installed; pip install 'batchhpc[vcf]'"]) from None
     _check_end(address)
     try:
         opened = cyvcf2.VCF(address, strict_gt=True)
@@ -125,6 +150,13 @@ def read_records(address: str) -> tuple[list[str], Iterator[Record]]:
     people = list(opened.samples)
     if not people:
         raise Malformed(address, "has no people, only sites")
+    if spaced := [name for name in people if name.split() != [name]]:
+        more = f" and {len(spaced) - 1:,} more" if len(spaced) > 1 else ""
+        raise Malformed(
+            address,
+            f"names people {spaced[0]!r}{more}: a fileset has no names with spaces; bcftools reheader -s NAMES",
+            "#CHROM line",
+        )
     return people, _records(address, opened)
 
 
@@ -162,7 +194,7 @@ def write_fileset(prefix: Path, people: Sequence[str], records: Iterable[Record]
                 left_out[reason] += 1
                 continue
             assert record.alleles is not None  # `_unfit` says so
-            row, half = pack(record.alleles)
+            row, half = pack(_two(record.alleles))
             bed.write(row)
             bim.write(f"{record.chrom}\t{record.id}\t0\t{record.pos}\t{record.alts[0]}\t{record.ref}\n")
             variants, half_calls = variants + 1, half_calls + half
@@ -179,15 +211,21 @@ def _unfit(record: Record) -> str:
         return "without an alternate allele"
     if record.alleles is None:
         return "without GT"
-    diploid = record.alleles.shape[1] == 2 and not (record.alleles[:, 1] == _NOT_THERE).any()
-    return "" if diploid else "with calls that are not diploid"
+    first, second = _two(record.alleles).T
+    haploid = (first >= 0) & (second == _NOT_THERE)
+    return "with calls that are not diploid" if record.alleles.shape[1] > 2 or haploid.any() else ""
+
+
+def _two(alleles: Alleles) -> Alleles:
+    """The first two of each call, (people, 2): where all calls have one, the second is not there."""
+    return np.pad(alleles, ((0, 0), (0, max(0, 2 - alleles.shape[1]))), constant_values=_NOT_THERE)[:, :2]
 
 
 def pack(alleles: Alleles) -> tuple[bytes, int]:
     """A row of a .bed, and how many calls know one allele only.
 
     Args:
-        alleles: (people, 2) with 0 for REF, 1 for ALT, -1 if missing.
+        alleles: (people, 2) with 0 for REF, 1 for ALT, below 0 if missing.
     """
     unknown = (alleles < 0).sum(axis=1)
     copies = np.where(unknown > 0, -1, alleles.sum(axis=1))

@@ -15,7 +15,7 @@ def design_matrix(covariates: Reals, dosages: Reals) -> Reals:
 
 
 def dense_logistic(x: Reals, cases: Reals, *, firth: bool = False) -> tuple[float, float]:
-    """Last coefficient and its standard error, by Newton's steps, halved while Firth's penalized likelihood falls."""
+    """Last coefficient and its standard error, by Newton's steps; by half of each for Firth's, where whole ones may cycle."""
     coefficients = np.zeros(x.shape[1])
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(-x @ coefficients))
@@ -28,5 +28,5 @@ def dense_logistic(x: Reals, cases: Reals, *, firth: bool = False) -> tuple[floa
         step *= min(1.0, 2.0 / np.abs(step).max())
         if np.abs(step).max() < 1e-11:
             break
-        coefficients += step
+        coefficients += step / 2 if firth else step
     return float(coefficients[-1]), float(np.sqrt(covariance[-1, -1]))

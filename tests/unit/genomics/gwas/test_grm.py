@@ -9,7 +9,7 @@ from examples.genomics.gwas import grm
 from examples.genomics.gwas.bed import Fileset
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Alone
-from examples.workload.errors import BadArguments
+from examples.workload.errors import BadArguments, Malformed
 from tests.unit.genomics.gwas.dense import Matrix, standardized
 from tests.unit.genomics.gwas.plink_files import random_genotypes, write_fileset
 from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
@@ -51,6 +51,13 @@ def test_triangle_is_the_half_of_the_square(fileset: Fileset, tmp_path: Path) ->
     whole = np.frombuffer(square(Alone(), fileset, tmp_path / "x.rel.bin")).reshape(150, 150)
     assert np.array_equal(found, whole[np.tril_indices(150)].astype(np.float32))
     assert np.array_equal(np.fromfile(tmp_path / "x.grm.N.bin", np.float32), np.full(150 * 151 // 2, 1300, np.float32))
+
+
+def test_variants_of_x_alone_are_refused(tmp_path: Path) -> None:
+    """There is nothing to make relationships from; zeros are not written as if they were some."""
+    fileset = Fileset.open(write_fileset(tmp_path / "x", CALLED[:9], ["X"] * 9))
+    with pytest.raises(Malformed, match=r"x\.bim: has 0 variants that are not on X, Y, MT"):
+        grm.run(Alone(), fileset, grm.Plan(), NOWHERE)
 
 
 @pytest.mark.parametrize("size", [2, 3, 7, 12])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from examples.genomics.gwas.lmm import Associations, Plan
 from examples.genomics.gwas.tables import Column
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Alone
+from examples.workload.errors import Malformed
 from tests.unit.genomics.gwas.dense import Ended, EndingComm, centred, projected
 from tests.unit.genomics.gwas.plink_files import random_genotypes, write_fileset
 from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
@@ -161,6 +164,43 @@ def test_ended_run_goes_on_with_other_ranks(fileset: Fileset, tmp_path: Path, su
     assert b"".join(rest) == table(Alone(), fileset, model)
 
 
+def test_ended_run_goes_on_wherever_it_was(fileset: Fileset, tmp_path: Path) -> None:
+    """Ended as variances settle, once they have, or after, and resumed: the variances, passes and bytes of a whole run."""
+    model = design()
+    whole = lmm.run(Alone(), fileset, model, Plan(), NOWHERE)[0]
+    for sums in (whole.passes[0] + more for more in (-1, 0, 2)):
+        kept = CheckpointPlan(str(tmp_path / f"{sums}"), 0.0)
+        with pytest.raises(Ended):
+            run_ranks(1, functools.partial(ended_after, sums, fileset, model, kept))
+        found = resumed(fileset, model, kept)
+        assert found.facts() == whole.facts()
+        assert found.beta.tobytes() == whole.beta.tobytes()
+
+
+def ended_after(sums: int, fileset: Fileset, model: Design, kept: CheckpointPlan, comm: ThreadComm) -> None:
+    lmm.run(EndingComm(comm, sums), fileset, model, Plan(), kept)
+
+
+def resumed(fileset: Fileset, model: Design, kept: CheckpointPlan) -> Associations:
+    return run_ranks(1, lambda comm: lmm.run(comm, fileset, model, Plan(), kept)[0])[0]
+
+
+def test_systems_keep_the_variances_they_were_begun_with(fileset: Fileset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If variances come out otherwise when they are found anew, systems that were begun are not continued as other systems."""
+    model, kept = design(), CheckpointPlan(str(tmp_path / "kept"), 0.0)
+    with monkeypatch.context() as soon:
+        soon.setattr(lmm, "_LEAST", 4)
+        whole = lmm.run(Alone(), fileset, model, Plan(), NOWHERE)[0]
+        with pytest.raises(Ended):
+            run_ranks(1, functools.partial(ended_after, sum(whole.passes) - 2, fileset, model, kept))
+    (folder,) = (tmp_path / "kept").iterdir()
+    shutil.rmtree(folder / "variance")
+    assert lmm.run(Alone(), fileset, model, Plan(), NOWHERE)[0].heritability != whole.heritability
+    found = resumed(fileset, model, kept)
+    assert found.facts() == whole.facts()
+    assert found.beta.tobytes() == whole.beta.tobytes()
+
+
 def test_lines_are_those_of_bolt(fileset: Fileset) -> None:
     """Columns are BOLT-LMM's: position, alleles, frequency and missing calls among the people who take part, beta, se, p."""
     model = design(missing=100)
@@ -190,3 +230,13 @@ def test_one_chromosome_is_refused(tmp_path: Path) -> None:
     fileset = Fileset.open(write_fileset(tmp_path / "x", CALLED[:50], ["16"] * 50))
     with pytest.raises(UnfitModel, match="has variants of 1 autosome, but"):
         lmm.run(Alone(), fileset, design(), Plan(), NOWHERE)
+
+
+@pytest.mark.parametrize(("alike", "told"), [(60, "none"), (30, "only chromosome 2")])
+def test_autosomes_without_a_difference_are_refused(tmp_path: Path, alike: int, told: str) -> None:
+    """Variants that are the same in all people do not make a chromosome whose effects the others could explain."""
+    called = CALLED[:60].copy()
+    called[:alike] = 1
+    fileset = Fileset.open(write_fileset(tmp_path / "x", called, ["1"] * 30 + ["2"] * 30))
+    with pytest.raises(Malformed, match=rf"x\.bed: --lmm: of 2 autosomes, {told} has variants"):
+        run_ranks(2, lambda comm: lmm.run(comm, fileset, design(), Plan(), NOWHERE))

@@ -9,7 +9,7 @@ import pytest
 
 from examples.genomics.gwas.bed import Fileset
 from examples.genomics.gwas.design import Design, make_designs, make_traits
-from examples.genomics.gwas.estimates import Code, Estimates
+from examples.genomics.gwas.estimates import AS_PLINK, Code, Estimates
 from examples.genomics.gwas.genotypes import Block, count, decode
 from examples.genomics.gwas.logistic import LogisticScan
 from tests.unit.genomics.gwas.dense_logistic import Reals, dense_logistic, design_matrix
@@ -179,3 +179,93 @@ def test_one_of_several_traits_is_regressed_as_if_alone(tmp_path):
     assert [trait.name for trait in both.traits] == ["first", "second"]
     second = scan(tmp_path, genotypes, design(traits["second"], covariates))
     assert both.scan(block)[1].beta.tolist() == second.beta.tolist()
+
+
+def test_firths_steps_do_not_go_to_and_fro(tmp_path):
+    """Alleles of a few cases, or of a few controls, have Firth's maximum, though whole steps cycle around it for every fifth."""
+    phenotype, random = disease(), np.random.default_rng(9)
+    genotypes = np.zeros((VARIANTS, PEOPLE), np.int8)
+    for variant in range(VARIANTS):
+        group = np.flatnonzero(phenotype == 1 + variant % 2)
+        genotypes[variant, random.choice(group, 1 + variant % 5, replace=False)] = 1
+    model = design(phenotype, COVARIATES)
+    found = scan(tmp_path, genotypes, model)
+    assert found.firth.all()
+    assert (found.code == Code.OK).all()
+    expected = np.array(dense(genotypes, model, firth=True))
+    assert found.beta == pytest.approx(expected[:, 0], abs=1e-6)
+    assert found.se == pytest.approx(expected[:, 1], rel=1e-6)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.05])
+def test_a_covariate_whose_people_are_all_controls_makes_every_variant_firths(tmp_path, missing):
+    """A site without cases has its coefficient at minus infinity: as in plink2, no variant has the usual estimate."""
+    genotypes = random_genotypes(12, PEOPLE, missing=missing)
+    site = (np.arange(PEOPLE) % 7 == 0).astype(np.float64)
+    phenotype = np.where(site == 1, 1.0, disease())
+    model = design(phenotype, COVARIATES | {"site": site})
+    found = scan(tmp_path, genotypes, model)
+    assert found.firth.all()
+    expected = np.array(dense(genotypes, model, firth=True))
+    assert found.beta == pytest.approx(expected[:, 0], abs=1e-6)
+
+
+def test_a_covariate_that_separates_only_the_called_is_found(tmp_path):
+    """Where a site's only case has no call, the variant is Firth's, as in plink2; the other variants are not."""
+    genotypes = random_genotypes(4, PEOPLE, missing=0.0)
+    site = (np.arange(PEOPLE) % 7 == 0).astype(np.float64)
+    phenotype = np.where(site == 1, 1.0, disease())
+    phenotype[0] = 2
+    genotypes[2, 0] = -1
+    model = design(phenotype, COVARIATES | {"site": site})
+    assert scan(tmp_path, genotypes, model).firth.tolist() == [False, False, True, False]
+
+
+def test_whether_a_variant_can_be_told_from_covariates_is_asked_of_the_called(tmp_path):
+    """What plink2 says where people without a call leave a covariate constant, or a variant equal to a covariate."""
+    site = (np.arange(PEOPLE) < 12).astype(np.float64)
+    genotypes = random_genotypes(8, PEOPLE, missing=0.0)
+    genotypes[1, :12] = -1  # nobody of the site is left
+    genotypes[2] = 2 - site  # A1 common: a missing call as no A1 would be far off
+    genotypes[2, 20:100] = -1
+    genotypes[3] = site
+    genotypes[3, 0] = -1
+    genotypes[4, :] = site
+    genotypes[5] = -1  # but for six of elsewhere
+    genotypes[5, 200:206] = [0, 1, 2, 0, 1, 2]
+    genotypes[6, :11] = -1  # one of the site is left: rare, but no reason
+    found = scan(tmp_path, genotypes, design(disease(), {"pc": COVARIATES["pc"], "site": site}))
+    assert [AS_PLINK[Code(code)] for code in found.code] == [
+        ".",
+        "VIF_INFINITE",
+        "CORR_TOO_HIGH",
+        "CORR_TOO_HIGH",
+        "CORR_TOO_HIGH",
+        "VIF_INFINITE",
+        ".",
+        ".",
+    ]
+    assert np.isnan(found.beta).tolist() == [code != Code.OK for code in found.code]
+
+
+def test_covariates_that_are_one_among_the_called_leave_no_estimate(tmp_path):
+    """Two covariates that differ only in people without a call are inflated without limit for this variant alone."""
+    genotypes = random_genotypes(3, PEOPLE, missing=0.0)
+    genotypes[1, :30] = -1
+    mixed = COVARIATES["age"] + 9 * COVARIATES["pc"]
+    mixed[:30] = 45
+    found = scan(tmp_path, genotypes, design(disease(), COVARIATES | {"mixed": mixed}))
+    assert found.code.tolist() == [Code.OK, Code.DEFICIENT, Code.OK]
+
+
+def test_a_variant_that_determines_the_trait_has_firths_estimate(tmp_path):
+    """Where all carriers are cases and no other is, some directions take 100 short steps; Firth's maximum is reached."""
+    random = np.random.default_rng(17)
+    genotypes = random.binomial(2, np.linspace(0.1, 0.9, 8)[:, None], (8, PEOPLE)).astype(np.int8)
+    covariates = {f"c{at}": random.standard_normal(PEOPLE) for at in range(4)}
+    for called in genotypes:
+        model = design(1.0 + (called > 0), covariates)
+        found = scan(tmp_path, called[None], model)
+        assert found.code.tolist() == [Code.OK]
+        ((beta, se),) = dense(called[None], model, firth=True)
+        assert (found.beta[0], found.se[0]) == (pytest.approx(beta, abs=1e-5 * se), pytest.approx(se, rel=1e-5))

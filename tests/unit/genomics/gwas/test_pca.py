@@ -7,9 +7,10 @@ import pytest
 
 from examples.genomics.gwas import rows
 from examples.genomics.gwas.bed import Fileset
-from examples.genomics.gwas.pca import Components, Plan, eigenval, eigenvec, run
+from examples.genomics.gwas.pca import Components, Plan, check, eigenval, eigenvec, run
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Alone
+from examples.workload.errors import Malformed
 from tests.unit.genomics.gwas.dense import Ended, EndingComm, Matrix, standardized
 from tests.unit.genomics.gwas.plink_files import Called, write_fileset
 from tests.unit.workload.thread_ranks import ThreadComm, run_ranks
@@ -73,6 +74,44 @@ def test_all_people_are_as_many_components_as_there_can_be(tmp_path: Path) -> No
     x = standardized(called)
     assert np.allclose(found.values, np.linalg.eigvalsh(x @ x.T / 60)[::-1], atol=1e-6)
     assert found.vectors.shape == (9, 9)
+
+
+@pytest.mark.parametrize(("call", "chromosome"), [(0, "1"), (1, "1"), (2, "1"), (-1, "1"), (None, "X")])
+def test_genotypes_without_a_difference_are_refused(tmp_path: Path, call: int | None, chromosome: str) -> None:
+    """People who are alike in all variants, or who have variants on X alone, have no components, rather than random ones of 0."""
+    called = populations(6, 20)
+    if call is not None:
+        called[:] = call
+    fileset = Fileset.open(write_fileset(tmp_path / "x", called, [chromosome] * 6))
+    with pytest.raises(Malformed, match=r"differ in none of the 6 variants|has 0 variants that are not on X, Y, MT"):
+        run_ranks(2, lambda comm: run(comm, fileset, Plan(), NOWHERE))
+
+
+def test_there_are_no_more_components_than_variants_with_two_alleles(tmp_path: Path) -> None:
+    """Of 30 variants of which 4 differ, there are 4 components, all converged; more cannot be covariates."""
+    called = populations(30, 50)
+    called[4:] = 2
+    fileset = Fileset.open(write_fileset(tmp_path / "x", called))
+    found = run(Alone(), fileset, Plan(components=10), NOWHERE)
+    assert len(found.values) == found.vectors.shape[1] == 4
+    assert not found.not_converged
+    with pytest.raises(Malformed, match=r"has 4 variants of two alleles, but 5 components are to be covariates"):
+        run(Alone(), fileset, Plan(components=10), NOWHERE, least=5)
+
+
+@pytest.mark.parametrize(
+    ("people", "least", "told"),
+    [
+        (5, 10, r"x\.fam: has 5 people, too few for the 10 components that are to be covariates"),
+        (1, 1, r"x\.fam: has 1 person, too few for principal components"),
+        (40, 31, r"x\.bim: has 30 variants that are not on X, Y, MT, but 31 components are to be covariates"),
+    ],
+)
+def test_more_components_than_there_can_be_are_refused(tmp_path: Path, people: int, least: int, told: str) -> None:
+    """Before any genotype is read: people or variants are too few for the components that are needed."""
+    fileset = Fileset.open(write_fileset(tmp_path / "x", populations(30, people)))
+    with pytest.raises(Malformed, match=told):
+        check(fileset, least)
 
 
 def test_files_are_the_same_from_any_number_of_ranks(fileset: Fileset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,15 @@ def test_the_mean_is_that_of_founders(tmp_path):
     assert found.sums[:, 0].tolist() == [2, 1, 0, 1.5]
 
 
+def test_a_variant_without_a_founders_call_counts_as_one_copy(tmp_path):
+    """Whose call is missing has one copy of either allele where no founder's is known, as in plink2 (--bad-freqs)."""
+    people = ["f a 0 0 1 -9", "f b 0 0 2 -9", "f child a b 1 -9"]
+    genotypes = np.array([[-1, -1, -1], [-1, -1, 2], [0, 1, 2]], np.int8)
+    fileset = Fileset.open(write_fileset(tmp_path / "study", genotypes, people=people))
+    table = read_scores(write_table(tmp_path, ["v0 A 1", "v1 G 4", "v2 A 0.5"], "ID A1 s"), fileset.variants)
+    assert score(Alone(), fileset, table).sums[:, 0].tolist() == [5, 5.5, 2]
+
+
 def test_both_alleles_of_a_variant_may_have_weights(tmp_path):
     """Two lines of one variant about its two alleles are two weights of one variant."""
     fileset = Fileset.open(write_fileset(tmp_path / "study", np.array([[0, 1, 2, -1]], np.int8)))
@@ -95,12 +104,13 @@ def test_what_does_not_fit_is_counted(tmp_path):
 
 
 def test_the_table_has_plink2s_columns(tmp_path):
-    """Averages are sums by the alleles of all scored variants; the family is left out where nobody has one."""
+    """Averages are sums by the alleles of all scored variants; the family is 0 where nobody has one."""
     people = [f"0 p{at} 0 0 1 -9" for at in range(4)]
     fileset = Fileset.open(write_fileset(tmp_path / "study", np.array([[0, 1, 2, -1]], np.int8), people=people))
     found = score(Alone(), fileset, read_scores(write_table(tmp_path, ["v0 A 0.5"], "ID A1 risk"), fileset.variants))
     assert sscore(fileset.samples, found) == (
-        "#IID\tALLELE_CT\tNAMED_ALLELE_DOSAGE_SUM\trisk_AVG\np0\t2\t0\t0\np1\t2\t1\t0.25\np2\t2\t2\t0.5\np3\t0\t0\t0.25\n"
+        "#FID\tIID\tALLELE_CT\tNAMED_ALLELE_DOSAGE_SUM\trisk_AVG\n"
+        "0\tp0\t2\t0\t0\n0\tp1\t2\t1\t0.25\n0\tp2\t2\t2\t0.5\n0\tp3\t0\t0\t0.25\n"
     )
 
 

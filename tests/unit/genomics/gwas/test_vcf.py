@@ -37,6 +37,14 @@ def write_vcf(tmp_path: Path, rows: list[str] = ROWS) -> str:
     return str(path)
 
 
+def convert_once(tmp_path: Path) -> tuple[str, Path, int]:
+    """The VCF, the prefix of the fileset made of it, and the inode of its genotypes."""
+    pytest.importorskip("cyvcf2")
+    address, prefix = write_vcf(tmp_path), tmp_path / "study"
+    convert(address, prefix)
+    return address, prefix, prefix.with_suffix(".bed").stat().st_ino
+
+
 def test_calls_are_packed_as_plink_packs_them():
     """Two copies of ALT are 00, one 10, none 11, missing 01, the first person lowest; half calls are missing, and counted."""
     alleles = np.array([[1, 1], [0, 1], [0, 0], [-1, -1], [0, -1]], np.int16)
@@ -66,10 +74,21 @@ def test_variants_that_a_fileset_cannot_hold_are_left_out_and_counted(tmp_path):
     assert made.tell().startswith("1 variants of 3 people, 3 with calls that are not diploid left out, 1 with several")
 
 
+def test_one_point_is_a_missing_call(tmp_path):
+    """A call of one point (-1, then nothing) is a missing one, and its variant stays, as with plink2; also if all are."""
+    records = [
+        Record("1", 1, "some", "G", ("A",), np.array([[-1, -2], [1, 1], [0, 1]], np.int16)),
+        Record("1", 2, "all", "G", ("A",), np.array([[-1], [-1], [-1]], np.int16)),
+    ]
+    made = write_fileset(tmp_path / "out", ["x", "y", "z"], records)
+    assert (made.variants, made.left_out, made.half_calls) == (2, {}, 0)
+    assert (tmp_path / "out.bed.partial").read_bytes()[3:] == bytes([0b10_00_01, 0b01_01_01])
+
+
 def test_without_the_reader_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     """A run that needs cyvcf2 and does not have it ends with the command that installs it, and leaves nothing behind."""
     monkeypatch.setitem(sys.modules, "cyvcf2", None)
-    with pytest.raises(BadArguments, match="pip install cyvcf2"):
+    with pytest.raises(BadArguments, match=r"pip install 'batchhpc\[vcf\]'"):
         convert(write_vcf(tmp_path), tmp_path / "out" / "study")
     assert not (tmp_path / "out").exists()
 
@@ -98,14 +117,55 @@ def test_a_vcf_becomes_a_fileset(tmp_path):
 
 def test_the_same_file_is_converted_once(tmp_path):
     """A later run takes the fileset that is there; a file that has changed is converted again."""
-    pytest.importorskip("cyvcf2")
-    address, prefix = write_vcf(tmp_path), tmp_path / "study"
-    first = convert(address, prefix)
-    before = prefix.with_suffix(".bed").stat().st_ino
-    assert convert(address, prefix) == first
-    assert prefix.with_suffix(".bed").stat().st_ino == before
+    address, prefix, inode = convert_once(tmp_path)
+    assert convert(address, prefix).variants == 2
+    assert prefix.with_suffix(".bed").stat().st_ino == inode
     write_vcf(tmp_path, ROWS[:1])
     assert convert(address, prefix).variants == 1
+
+
+@pytest.mark.parametrize("ending", ["bed", "bim", "fam"])
+def test_a_fileset_that_is_not_whole_is_made_again(tmp_path, ending):
+    """Files that a killed run did not come to, or that were deleted, are made again, not taken to be there."""
+    address, prefix, _ = convert_once(tmp_path)
+    file = prefix.with_suffix(f".{ending}")
+    whole = file.read_bytes()
+    file.unlink()
+    assert convert(address, prefix).variants == 2
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize("note", [None, "", "[]", '{"source": 1}', "\xff"])
+def test_a_fileset_of_somebody_else_is_not_overwritten(tmp_path, note):
+    """Files at the place of the fileset that no note of ours vouches for are refused by name, and stay."""
+    pytest.importorskip("cyvcf2")
+    own = tmp_path / "study.bed"
+    own.write_bytes(b"years of work")
+    if note is not None:
+        (tmp_path / "study.vcf.json").write_text(note, encoding="latin-1")
+    with pytest.raises(BadArguments, match=r"would overwrite .*study\.bed, not made of a VCF here"):
+        convert(write_vcf(tmp_path), tmp_path / "study")
+    assert own.read_bytes() == b"years of work"
+
+
+def test_a_fileset_that_was_changed_is_not_overwritten(tmp_path):
+    """A .fam that the user has given sexes since is neither replaced nor mixed with a new .bed."""
+    address, prefix, inode = convert_once(tmp_path)
+    fam = prefix.with_suffix(".fam")
+    fam.write_text(fam.read_text().replace("0\t-9", "1\t-9") + "\n")
+    with pytest.raises(BadArguments, match=r"study\.fam, not made of a VCF here or changed since"):
+        convert(address, prefix)
+    assert prefix.with_suffix(".bed").stat().st_ino == inode
+
+
+def test_names_with_spaces_are_refused(tmp_path):
+    """A person whose name has a space, which a .fam cannot hold, is named before anything is written."""
+    pytest.importorskip("cyvcf2")
+    path = tmp_path / "calls.vcf"
+    path.write_text(HEADER.replace("ben", "ben 2") + ROWS[0] + "\n")
+    with pytest.raises(Malformed, match="#CHROM line: names people 'ben 2': a fileset has no names with spaces"):
+        convert(str(path), tmp_path / "study")
+    assert [path.name for path in tmp_path.iterdir()] == ["calls.vcf"]
 
 
 @pytest.mark.parametrize(
