@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,7 +65,8 @@ class _File:
             raise PermissionError(f"{address} may not be read by this user")
         facts = path.stat()
         self.address, self._path = address, path
-        self.size, self.version = facts.st_size, f"{facts.st_size} bytes of {facts.st_mtime_ns}"
+        written = datetime.fromtimestamp(facts.st_mtime, UTC)
+        self.size, self.version = facts.st_size, f"{facts.st_size} bytes written {written.isoformat(timespec='microseconds')}"
 
     def read(self, offset: int, length: int) -> bytes:
         with self._path.open("rb") as file:

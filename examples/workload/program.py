@@ -1,7 +1,7 @@
 """One run of a workload on all ranks, from the command line to the exit code.
 
 Exit codes: 0 done; 1 failed; 2 the arguments are wrong, or a checkpoint is of other ones; 65 an input file is malformed; 74 reading
-or writing failed.
+or writing failed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from batchhpc.rank.checkpoint.errors import CheckpointMismatch
 from examples.workload.communicator import Communicator
 from examples.workload.errors import BadArguments, Malformed
 
-EXIT_FAILED, EXIT_ARGUMENTS, EXIT_MALFORMED, EXIT_FILES = 1, 2, 65, 74
+EXIT_FAILED, EXIT_ARGUMENTS, EXIT_MALFORMED, EXIT_FILES, EXIT_INTERRUPTED = 1, 2, 65, 74, 130
 A = TypeVar("A")
 
 
@@ -48,12 +48,8 @@ def run_program(
         if comm.rank == 0:
             print(f"{parser.prog}: {error}", file=sys.stderr, flush=True)
         return EXIT_ARGUMENTS if isinstance(error, CheckpointMismatch) else EXIT_FILES
-    except Malformed as error:
-        code, message = EXIT_MALFORMED, str(error)
-    except OSError as error:
-        code, message = EXIT_FILES, str(error)
-    except Exception:  # noqa: BLE001 - whatever it is, the other ranks must not hang
-        code, message = EXIT_FAILED, f"rank {comm.rank} failed\n{traceback.format_exc()}"
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the other ranks must not hang
+        code, message = _told(error, comm.rank)
     else:
         if comm.rank == 0:
             _explain(parser, problems)
@@ -63,6 +59,17 @@ def run_program(
     if comm.size > 1:
         comm.Abort(code)
     return code
+
+
+def _told(error: BaseException, rank: int) -> tuple[int, str]:
+    """The exit code for what went wrong, and what is said of it."""
+    if isinstance(error, Malformed):
+        return EXIT_MALFORMED, str(error)
+    if isinstance(error, OSError):
+        return EXIT_FILES, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED, "interrupted"
+    return EXIT_FAILED, f"rank {rank} failed\n{traceback.format_exc()}"
 
 
 def _checked(check: Callable[[Sequence[str]], A | None], words: Sequence[str]) -> tuple[A | None, tuple[str, ...]]:
@@ -75,4 +82,7 @@ def _checked(check: Callable[[Sequence[str]], A | None], words: Sequence[str]) -
 def _explain(parser: ArgumentParser, problems: Sequence[str]) -> None:
     for problem in problems:
         print(f"{parser.prog}: {problem}", file=sys.stderr)
-    parser.print_help(sys.stderr if problems else sys.stdout)
+    if problems:
+        print("  hint: --help lists the arguments", file=sys.stderr)
+    else:
+        parser.print_help()

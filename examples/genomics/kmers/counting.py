@@ -106,6 +106,9 @@ def count_bins(
     """
     scheme = scheme_for(inputs, k)
     saved = load(comm, keeping.checkpoint, scheme) if keeping else None
+    if saved and comm.rank == 0:
+        read, total = saved.state["tally"]["consumed"], sum(item.size for item in inputs)
+        print(f"goes on from a checkpoint: {read:,} of {total:,} bytes are read", flush=True)
     schedule = Schedule(inputs, chunk, saved.state["schedule"] if saved else None)
     reader = Reader(comm, schedule, k)
     before = Tally(**saved.state["tally"]) if saved else Tally()

@@ -20,8 +20,9 @@ def svg(spectrum: Histogram, k: int) -> str:
     top = 10.0 ** max(1, math.ceil(math.log10(max(int(shown.max(initial=0)), 1))))
     every = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if last <= 10 * step)
     ticks = [(float(frequency), f"{frequency:,}") for frequency in dict.fromkeys((1, *range(every, last + 1, every)))]
+    beyond = int(spectrum[last + 1 :].sum())
     chart = Chart(
-        f"Different {k}-mers by how often they occur",
+        f"Different {k}-mers by how often they occur" + (f" ({beyond:,} more than {last:,} times)" if beyond else ""),
         x=Axis("occurrences", 0.4, last + 0.6, ticks=ticks),
         y=Axis(f"different {k}-mers", _BELOW_ONE, top, log=True),
     )
