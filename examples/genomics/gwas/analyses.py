@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -171,11 +172,12 @@ def _scans(design: Design, width: int) -> list[Scan]:
 def _regressions(session: Session, designs: Sequence[Design]) -> None:
     fileset, plan = session.study.fileset, session.arguments.checkpoint
     scans = [(scan, design) for design in designs for scan in _scans(design, fileset.width)]
+    models = hashlib.sha256("".join(design.digest() for design in designs).encode()).hexdigest()
     inputs = session.study.inputs() | {
         "traits": " ".join(trait.name for scan, _ in scans for trait in scan.traits),
-        "models": " ".join(design.digest() for design in designs),
+        "models": models,
     }
-    saving = Saving(plan if plan.where is None else replace(plan, where=f"{plan.where.rstrip('/')}/glm"), inputs)
+    saving = Saving(plan if plan.where is None else replace(plan, where=f"{plan.where.rstrip('/')}/glm-{models[:8]}"), inputs)
     found = associate(session.comm, fileset, [scan for scan, _ in scans], saving)
     covariates = [design.basis.shape[1] for scan, design in scans for _ in scan.traits]
     shown = fileset.variants.diploid[found.first : found.last]
