@@ -37,8 +37,8 @@ def main(comm: Communicator, words: Sequence[str]) -> int:
 def work(comm: Communicator, arguments: Arguments, opened: Study | None = None) -> None:
     """Run all analyses, write the results, and print the table of the run on rank 0."""
     study = opened or open_study(arguments)
-    traits, _ = study.models()
-    session = Session(comm, arguments, study, prepare(comm, arguments.out, names_of_files(traits)))
+    traits = study.models()[0] if arguments.analyses & {"glm", "lmm"} else []
+    session = Session(comm, arguments, study, prepare(comm, arguments.out, names_of_files(traits, arguments.out)))
     run_analyses(session)
     if comm.rank == 0:
         session.place.partial(RUN).write_text(json.dumps(_run(session), indent=2) + "\n", encoding="utf-8")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +21,7 @@ from examples.genomics.gwas.frequencies import frequencies
 from examples.genomics.gwas.linear import LinearScan
 from examples.genomics.gwas.logistic import LogisticScan
 from examples.genomics.gwas.score_table import ScoreTable
-from examples.genomics.gwas.study import Study
+from examples.genomics.gwas.study import FILE_NAME, Study
 from examples.genomics.gwas.tables import Column
 from examples.genomics.gwas.tails import inflation
 from examples.workload.communicator import Communicator
@@ -25,6 +29,7 @@ from examples.workload.results import Place, write_in_rank_order
 
 Reals = npt.NDArray[np.float64]
 RUN = "run.json"
+OF_A_TRAIT = re.compile(rf"{FILE_NAME}\.(glm\.linear|glm\.logistic\.hybrid|lmm\.tsv|(glm|lmm)\.manhattan\.svg)")
 
 
 @dataclass
@@ -64,15 +69,26 @@ class Session:
         return np.concatenate(self.comm.allgather(own))
 
 
-def names_of_files(traits: Sequence[Trait]) -> list[str]:
-    """All files that a run may write; ``run.json`` last."""
+def names_of_files(traits: Sequence[Trait], out: Path) -> list[str]:
+    """All files that a run may write, and those of other traits that an earlier run wrote to ``out``; ``run.json`` last."""
     names = [
         f"gwas.{ending}" for ending in ("afreq", "vmiss", "smiss", "hardy", "eigenvec", "eigenval", "rel.bin", "rel.id", "sscore")
     ]
     names += [f"{trait.name}.{ending}" for trait in traits for ending in ("glm.linear", "glm.logistic.hybrid", "lmm.tsv")]
     for trait in traits:
         names += [f"{trait.name}.{analysis}.manhattan.svg" for analysis in ("glm", "lmm")]
-    return [*names, "glm.qq.svg", "lmm.qq.svg", "pca.svg", RUN]
+    names += ["glm.qq.svg", "lmm.qq.svg", "pca.svg", RUN]
+    return [*sorted(_of_an_earlier_run(out).difference(names)), *names]
+
+
+def _of_an_earlier_run(out: Path) -> set[str]:
+    """The tables and charts of traits that the ``run.json`` there lists."""
+    try:
+        told = json.loads((out / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or somebody else's
+        return set()
+    files = told.get("files") if isinstance(told, dict) else None
+    return {name for name in files if isinstance(name, str) and OF_A_TRAIT.fullmatch(name)} if isinstance(files, list) else set()
 
 
 def run_analyses(session: Session) -> None:
@@ -101,7 +117,9 @@ def _quality(session: Session) -> None:
         session.write_lines("gwas.afreq", reports.AFREQ, afreq)
     if "missing" in asked:
         session.write_lines("gwas.vmiss", reports.VMISS, vmiss)
-        table = reports.smiss(session.study.fileset.samples, counted.missing_of_people, int(variants.diploid.sum()))
+        phenotypes = session.study.phenotypes
+        columns = phenotypes.columns if phenotypes else {}
+        table = reports.smiss(session.study.fileset.samples, counted.missing_of_people, int(variants.diploid.sum()), columns)
         session.write("gwas.smiss", table)
         calls = int(variants.diploid.sum()) * len(session.study.fileset.samples)
         session.figures["missing calls"] = int(counted.missing_of_people.sum()) / max(1, calls)
@@ -154,12 +172,12 @@ def _scans(design: Design, width: int) -> list[Scan]:
 def _regressions(session: Session, designs: Sequence[Design]) -> None:
     fileset, plan = session.study.fileset, session.arguments.checkpoint
     scans = [(scan, design) for design in designs for scan in _scans(design, fileset.width)]
+    models = hashlib.sha256("".join(design.digest() for design in designs).encode()).hexdigest()
     inputs = session.study.inputs() | {
         "traits": " ".join(trait.name for scan, _ in scans for trait in scan.traits),
-        "covariates": " ".join(session.study.covariates.columns if session.study.covariates else []),
-        "components": str(session.arguments.pcs),
+        "models": models,
     }
-    saving = Saving(plan if plan.where is None else replace(plan, where=f"{plan.where.rstrip('/')}/glm"), inputs)
+    saving = Saving(plan if plan.where is None else replace(plan, where=f"{plan.where.rstrip('/')}/glm-{models[:8]}"), inputs)
     found = associate(session.comm, fileset, [scan for scan, _ in scans], saving)
     covariates = [design.basis.shape[1] for scan, design in scans for _ in scan.traits]
     shown = fileset.variants.diploid[found.first : found.last]

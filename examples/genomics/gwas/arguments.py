@@ -148,6 +148,8 @@ def _check_inputs(given: Namespace, problems: list[str]) -> None:
     for name, address in (("--vcf", given.vcf), ("--pheno", given.pheno), ("--covar", given.covar), ("--score", given.score)):
         if address and (problem := input_problem(name, address)):
             problems.append(problem)
+    if given.pheno_name and not given.pheno:
+        problems.append("--pheno-name: needs --pheno; the .fam has one phenotype only, PHENO1")
     if given.covar_name and not given.covar:
         problems.append("--covar-name: needs --covar")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -53,6 +54,11 @@ class Design:
     basis: Matrix
     traits: list[Trait]
     inflation: float
+
+    def digest(self) -> str:
+        """Of all numbers that go into estimates, for the ``inputs`` of a checkpoint."""
+        arrays = [self.included, self.basis, *(trait.values for trait in self.traits)]
+        return hashlib.sha256(b"".join(np.ascontiguousarray(each).tobytes() for each in arrays)).hexdigest()
 
 
 def make_traits(phenotypes: Mapping[str, Column], covariates: Mapping[str, Column]) -> list[Trait]:

@@ -9,7 +9,7 @@ Counted = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 _TIE = 1 + 2.0**-38  # what is as likely as what was seen, but for rounding, counts
 _NEGLIGIBLE = 2.0**-60  # of the sum so far
-_UNDERFLOW = 1e290  # the others are so much likelier than what was seen: P is 0, as plink2 prints it
+_UNDERFLOW = 1e308  # the others are so much likelier than what was seen that P is no normal number: 0, as plink2 prints it
 
 
 def hardy_p(hom: Counted, het: Counted, other: Counted) -> Reals:
@@ -40,7 +40,8 @@ def _walk(seen: Reals, up: bool, unlikely: Reals, likely: Reals) -> None:
     relative = np.ones(len(rare))
     while len(where):
         ratio = 4 * rare * common / ((het + 2) * (het + 1)) if up else het * (het - 1) / (4 * (rare + 1) * (common + 1))
-        relative *= ratio
+        with np.errstate(over="ignore"):  # beyond what a double holds all is likelier
+            relative *= ratio
         tail = relative <= _TIE
         unlikely[where] += np.where(tail, relative, 0)
         likely[where] += np.where(tail, 0, relative)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from examples.genomics.gwas.bed import Samples, Variants
 from examples.genomics.gwas.estimates import AS_PLINK, Code, Estimates
 from examples.genomics.gwas.frequencies import Frequencies
 from examples.genomics.gwas.hardy import hardy_p
+from examples.genomics.gwas.tables import Column, case_control
 from examples.genomics.gwas.tails import normal_log_p, t_log_p
 
 LINEAR = "#CHROM\tPOS\tID\tREF\tALT\tA1\tTEST\tOBS_CT\tBETA\tSE\tT_STAT\tP\tERRCODE\n"
@@ -110,7 +111,7 @@ def hardy_lines(variants: Variants, counted: Frequencies) -> list[str]:
     called = counted.founders.called
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (2 * ref + het) / (2 * called)
-        observed, expected = (het / called).tolist(), (2 * share * (1 - share)).tolist()
+        observed, expected = (het / called).tolist(), np.where(called > 0, 2 * share * (1 - share), 0).tolist()
     ps = hardy_p(ref, het, alt).tolist()
     counts = zip(ref.tolist(), het.tolist(), alt.tolist(), strict=True)
     shown = variants.diploid[counted.first : counted.last].tolist()
@@ -122,20 +123,32 @@ def hardy_lines(variants: Variants, counted: Frequencies) -> list[str]:
     return lines
 
 
-def smiss(samples: Samples, missing: npt.NDArray[np.int64], variants: int) -> str:
+def smiss(samples: Samples, missing: npt.NDArray[np.int64], variants: int, phenotypes: Mapping[str, Column]) -> str:
     """The whole ``.smiss``.
 
     Args:
         samples: everybody.
         missing: calls of each.
         variants: that were looked at.
+        phenotypes: whose absence has a column of Y and N each, (samples,).
     """
-    families = any(fid != "0" for fid in samples.fid)
-    head = ("#FID\tIID" if families else "#IID") + "\tMISSING_CT\tOBS_CT\tF_MISS\n"
-    rows = zip(samples.fid, samples.iid, missing.tolist(), strict=True)
+    head = "\t".join(["#FID", "IID", *phenotypes, "MISSING_CT", "OBS_CT", "F_MISS"]) + "\n"
+    absent = [np.where(np.isnan(_known(column)), "Y\t", "N\t").tolist() for column in phenotypes.values()]
+    rows = zip(
+        samples.fid,
+        samples.iid,
+        map("".join, zip(*absent, strict=True) if absent else [""] * len(samples)),
+        missing.tolist(),
+        strict=True,
+    )
     share = {count: f"{count / variants:.6g}" if variants else "nan" for count in set(missing.tolist())}
-    lines = (f"{f'{fid}	' if families else ''}{iid}\t{count}\t{variants}\t{share[count]}\n" for fid, iid, count in rows)
+    lines = (f"{fid}\t{iid}\t{without}{count}\t{variants}\t{share[count]}\n" for fid, iid, without, count in rows)
     return head + "".join(lines)
+
+
+def _known(column: Column) -> Column:
+    coded = case_control(column)  # which has 0 for missing
+    return column if coded is None else coded
 
 
 def p_text(log: float) -> str:

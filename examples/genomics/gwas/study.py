@@ -19,7 +19,8 @@ from examples.genomics.gwas.vcf import Conversion
 from examples.workload.errors import Malformed
 
 T = TypeVar("T")
-_FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+_NO_PHENOTYPE = {"-9", "NA", "nan", "0"}
+FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Study:
 
     Attributes:
         fileset: genotypes.
-        phenotypes: the table, None if no analysis needs one.
+        phenotypes: the table, None if no analysis looks at one.
         covariates: the table, None if there is none.
         weights: of polygenic scores, None if there is none.
         conversion: what rank 0 made the fileset of, None if it was there or this is another rank.
@@ -83,16 +84,17 @@ def open_study(arguments: Arguments, conversion: Conversion | None = None) -> St
             return None
 
     phenotypes = covariates = weights = None
-    if arguments.analyses & {"glm", "lmm"}:
+    regress = bool(arguments.analyses & {"glm", "lmm"})
+    if regress or ("missing" in arguments.analyses and (arguments.pheno or set(fileset.samples.phenotype) - _NO_PHENOTYPE)):
         phenotypes = tried(lambda: _phenotypes(arguments, fileset))
     for check in _checks(arguments, fileset):
         tried(check)
     if arguments.covar:
-        covariates = tried(lambda: read_table(arguments.covar or "", fileset.samples, arguments.covar_names))
+        covariates = tried(lambda: _covariates(arguments, fileset))
     if arguments.score:
         weights = tried(lambda: read_scores(arguments.score or "", fileset.variants))
     study = Study(fileset, phenotypes, covariates, weights, conversion)
-    if not problems:
+    if regress and not problems:
         tried(study.models)
     if problems:
         first, *others = problems
@@ -117,6 +119,19 @@ def _autosomes(fileset: Fileset) -> list[str]:
         raise Malformed(f"{fileset.prefix}.bim", str(error)) from None
 
 
+def _covariates(arguments: Arguments, fileset: Fileset) -> Table:
+    table = read_table(arguments.covar or "", fileset.samples, arguments.covar_names)
+    components = {f"PC{number + 1}" for number in range(arguments.pcs)}
+    if both := [name for name in table.columns if name in components]:
+        raise Malformed(
+            table.address,
+            f"has {', '.join(both)} as --pcs {arguments.pcs} does, and a model cannot have two covariates of one name; "
+            "leave --pcs out, rename the columns, or choose others with --covar-name",
+            "line 1",
+        )
+    return table
+
+
 def _phenotypes(arguments: Arguments, fileset: Fileset) -> Table:
     if arguments.pheno:
         table = read_table(arguments.pheno, fileset.samples, arguments.pheno_names)
@@ -124,6 +139,6 @@ def _phenotypes(arguments: Arguments, fileset: Fileset) -> Table:
         table = own_phenotype(fileset.samples, f"{arguments.bfile}.fam")
         if np.isnan(table.columns["PHENO1"]).all():
             raise Malformed(table.address, "has no phenotype in its sixth column (all are missing); give --pheno FILE")
-    if strange := [name for name in table.columns if not re.fullmatch(_FILE_NAME, name)]:
+    if strange := [name for name in table.columns if not re.fullmatch(FILE_NAME, name)]:
         raise Malformed(table.address, f"the name {strange[0]!r} of a phenotype cannot be part of a file's name", "line 1")
     return table

@@ -51,9 +51,9 @@ def read_table(address: str, samples: Samples, wanted: Sequence[str] = ()) -> Ta
     """
     file = source(address)
     try:
-        lines = file.read(0, file.size).decode().splitlines()
+        lines = file.read(0, file.size).decode("utf-8-sig").splitlines()  # some editors put a byte-order mark first
     except UnicodeDecodeError as error:
-        raise Malformed(address, "is not text", f"byte {error.start}") from None
+        raise Malformed(address, "is not text in UTF-8", f"byte {error.start}") from None
     ids, names = _header(address, lines)
     chosen = _choose(address, names, wanted)
     place = _places(samples, ids, address)

@@ -34,3 +34,8 @@ def test_nobody_and_one_allele_have_p_1_and_the_impossible_0() -> None:
     """Without a second allele nothing speaks against equilibrium; what is too unlikely for a double is 0, as in plink2."""
     found = hardy_p(np.array([0, 900, 0, 2500]), np.array([0, 0, 5000, 0]), np.array([0, 0, 0, 2500]))
     assert found.tolist() == [1, 1, 0, 0]
+
+
+def test_p_values_go_on_to_the_smallest_double() -> None:
+    """1,026 heterozygotes and nobody else have the P value of 8e-308 that plink2 prints."""
+    assert hardy_p(np.array([0]), np.array([1026]), np.array([0]))[0] == pytest.approx(8.09299e-308, rel=1e-5, abs=0)

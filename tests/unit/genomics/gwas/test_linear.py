@@ -7,7 +7,7 @@ import pytest
 
 from examples.genomics.gwas.bed import Fileset
 from examples.genomics.gwas.design import make_designs, make_traits
-from examples.genomics.gwas.estimates import Code, Estimates
+from examples.genomics.gwas.estimates import AS_PLINK, Code, Estimates
 from examples.genomics.gwas.genotypes import Block, count, decode
 from examples.genomics.gwas.linear import LinearScan
 from examples.genomics.gwas.slices import SlicedColumns
@@ -94,3 +94,41 @@ def test_products_have_the_same_bits_in_any_block() -> None:
     assert np.array_equal(whole[5:12], sliced.times(dosages[5:12]))
     assert np.array_equal(whole[[63]], sliced.times(dosages[63:]))
     assert np.abs(whole - dosages.astype(np.float64) @ columns).max() < 1e-6
+
+
+def test_missing_calls_of_a_frequent_allele_are_no_correlation(tmp_path: Path) -> None:
+    """Where nearly all are homozygous for A1 and one batch lacks calls, every variant has the estimate of least squares."""
+    people, rng = 3 * PEOPLE, np.random.default_rng(11)
+    batch = np.arange(people) % 2
+    called = np.full((40, people), 2, np.int8)
+    called[:, rng.choice(people, 2, replace=False)] = 1
+    called[(rng.random(called.shape) < 0.5) & (batch == 1) & (called == 2)] = -1
+    values, age = rng.standard_normal((2, people))
+    (found,) = scan(tmp_path, called, {"y": values}, {"batch": batch.astype(np.float64), "age": age})
+    assert not found.code.any()
+    expected = [by_least_squares(copies, values, [batch, age]) for copies in called]
+    assert max(abs(found.beta[at] - beta) / se for at, (_, beta, se) in enumerate(expected)) < 1e-6
+
+
+def test_copies_of_a_covariate_are_told_whoever_is_missing(tmp_path: Path) -> None:
+    """A variant that is a covariate or its reverse, a call missing here and there, is correlated, not without a reason."""
+    rng = np.random.default_rng(21)
+    site = (np.arange(PEOPLE) < 12).astype(np.int8)
+    called = np.stack([site, 2 - site, site, 2 - site])
+    called[1, 20:60] = called[2, 0] = called[3, 5:9] = -1
+    covariates = {"age": rng.standard_normal(PEOPLE), "site": site.astype(np.float64)}
+    (found,) = scan(tmp_path, called, {"y": rng.standard_normal(PEOPLE)}, covariates)
+    assert found.code.tolist() == [Code.TOO_CORRELATED] * 4
+
+
+def test_fits_without_a_rest_and_values_beyond_doubles_are_invalid(tmp_path: Path) -> None:
+    """A phenotype that a variant explains wholly, or one whose square overflows, has plink2's INVALID_RESULT."""
+    called = random_genotypes(3, PEOPLE, seed=9, missing=0.0)
+    called[2, :9] = -1
+    huge = np.random.default_rng(1).standard_normal(PEOPLE)
+    huge[11] = 1e200
+    exact, overflown = scan(tmp_path, called, {"exact": 2.0 * called[0] + 1, "huge": huge}, {})
+    assert exact.code.tolist() == [Code.INVALID, Code.OK, Code.OK]
+    assert overflown.code.tolist() == [Code.INVALID] * 3
+    assert AS_PLINK[Code.INVALID] == "INVALID_RESULT"
+    assert np.isnan(exact.beta[0])

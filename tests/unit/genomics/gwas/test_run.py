@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from examples.genomics.gwas import association
 from examples.genomics.gwas.__main__ import main
+from examples.genomics.gwas.design import make_designs, make_traits
 from examples.workload.communicator import Alone
 from tests.unit.genomics.gwas.plink_files import random_genotypes, write_fileset
 from tests.unit.workload.thread_ranks import run_ranks
@@ -76,7 +78,7 @@ def test_tables_have_plinks_columns(tmp_path: Path, words: list[str]) -> None:
     assert max(int(line.split("\t")[5]) for line in lines["gwas.afreq"][1:]) <= 2 * (PEOPLE - 1)  # the child is no founder
     smiss = (tmp_path / "out" / "gwas.smiss").read_text().splitlines()
     missing = (random_genotypes(VARIANTS, PEOPLE, missing=0.03)[:600] == -1).sum(axis=0)
-    assert [int(line.split("\t")[2]) for line in smiss[1:]] == missing.tolist()
+    assert [int(line.split("\t")[-3]) for line in smiss[1:]] == missing.tolist()
 
 
 def test_all_problems_of_arguments_are_told_at_once(tmp_path: Path, capsys) -> None:
@@ -121,3 +123,88 @@ def test_an_earlier_runs_results_are_not_left_beside_new_ones(tmp_path: Path, wo
     assert main(Alone(), [*words, "--hardy", "--glm", "--out", str(tmp_path / "out")]) == 0
     assert "gwas.afreq" not in results(tmp_path / "out")
     assert "gwas.hardy" in results(tmp_path / "out")
+
+
+def test_a_checkpoint_of_other_covariates_is_not_taken(tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same files but another choice of covariates, results are those of a run from the start."""
+    first, *others = (tmp_path / "covar").read_text().splitlines()
+    lines = [f"{line} {at * 37 % 11}\n" for at, line in enumerate(others)]
+    (tmp_path / "covar").write_text(f"{first} dose\n" + "".join(lines))
+    asked = [*words, "--glm", "--pheno-name", "tall"]
+    monkeypatch.setattr(association, "_ROUNDS", 1)
+    saving = ["--checkpoint", str(tmp_path / "saved"), "--checkpoint-every", "0s"]
+    ages = [*asked, *saving, "--covar-name", "age", "--out", str(tmp_path / "age")]
+    assert run_ranks(1, lambda comm: main(comm, ages)) == [0]
+    assert list((tmp_path / "saved").glob("glm*/*"))
+    assert run_ranks(1, lambda comm: main(comm, [*asked, *saving, "--out", str(tmp_path / "both")])) == [0]
+    assert main(Alone(), [*asked, "--out", str(tmp_path / "afresh")]) == 0
+    assert results(tmp_path / "both")["tall.glm.linear"] == results(tmp_path / "afresh")["tall.glm.linear"]
+
+
+def test_digests_of_models_differ_with_anything_that_matters() -> None:
+    """Other covariates, people or values of a trait give another digest; the same give the same."""
+    rng = np.random.default_rng(4)
+    tall, age, dose = rng.standard_normal((3, 30))
+    fewer = tall.copy()
+    fewer[3] = np.nan
+
+    def digest(values, **covariates) -> str:
+        (design,) = make_designs(make_traits({"tall": values}, covariates), covariates)
+        return design.digest()
+
+    assert digest(tall, age=age) == digest(tall.copy(), age=age)
+    assert (
+        len({digest(tall), digest(tall, age=age), digest(tall, age=dose), digest(fewer, age=age), digest(tall + age, age=age)}) == 5
+    )
+
+
+def test_columns_with_names_of_components_are_refused(tmp_path: Path, words: list[str], capsys) -> None:
+    """A covariate called PC2 and --pcs 2 are a contradiction; with --pcs 1 they are not."""
+    path = tmp_path / "covar"
+    path.write_text(path.read_text().replace("age", "PC2", 1))
+    assert main(Alone(), [*words, "--glm", "--pcs", "2", "--out", str(tmp_path / "out")]) == 65
+    assert f"{path}: line 1: has PC2 as --pcs 2 does" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(Alone(), [*words, "--glm", "--pcs", "1", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_names_of_phenotypes_need_a_table(tmp_path: Path, words: list[str], capsys) -> None:
+    """--pheno-name without --pheno is an error, not a regression of something else."""
+    assert main(Alone(), [*words[:2], "--glm", "--pheno-name", "tall", "--out", str(tmp_path / "out")]) == 2
+    assert "gwas: --pheno-name: needs --pheno" in capsys.readouterr().err
+
+
+def test_another_trait_leaves_no_tables_of_the_one_before(tmp_path: Path, words: list[str]) -> None:
+    """Tables and charts of a trait that an earlier run wrote go with its run.json; files of others stay."""
+    out = tmp_path / "out"
+    assert main(Alone(), [*words, "--glm", "--pheno-name", "wide", "--out", str(out)]) == 0
+    (out / "mine.glm.linear").write_text("kept")
+    assert main(Alone(), [*words, "--glm", "--pheno-name", "tall", "--out", str(out)]) == 0
+    assert set(results(out)) == {*json.loads((out / "run.json").read_text())["files"], "run.json", "mine.glm.linear"}
+    assert "tall.glm.linear" in results(out)
+
+
+def test_missing_calls_of_people_are_told_with_plinks_columns(tmp_path: Path, words: list[str]) -> None:
+    """Families of 0 have their column too, and each phenotype says Y for those without it."""
+    people = [f"0 p{at} 0 0 1 -9" for at in range(4)]
+    prefix = write_fileset(tmp_path / "few", random_genotypes(5, 4, missing=0.0), people=people)
+    (tmp_path / "pheno").write_text("#IID sick tall\np0 0 1.5\np1 1 NA\np2 2 3\n")
+    asked = ["--bfile", prefix, "--missing", "--out", str(tmp_path / "out")]
+    assert main(Alone(), [*asked, "--pheno", str(tmp_path / "pheno")]) == 0
+    lines = (tmp_path / "out" / "gwas.smiss").read_text().splitlines()
+    assert lines[0] == "#FID\tIID\tsick\ttall\tMISSING_CT\tOBS_CT\tF_MISS"
+    assert [line.split("\t")[:4] for line in lines[1:]] == [
+        ["0", "p0", "Y", "N"],
+        ["0", "p1", "N", "Y"],
+        ["0", "p2", "N", "N"],
+        ["0", "p3", "Y", "Y"],
+    ]
+    assert main(Alone(), asked) == 0
+    assert (tmp_path / "out" / "gwas.smiss").read_text().startswith("#FID\tIID\tMISSING_CT\t")
+
+
+def test_equilibrium_without_calls_expects_no_heterozygotes(tmp_path: Path) -> None:
+    """A variant that nobody has a call of has plink2's E(HET) of 0 and P of 1."""
+    prefix = write_fileset(tmp_path / "none", np.full((1, 4), -1, np.int8))
+    assert main(Alone(), ["--bfile", prefix, "--hardy", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "gwas.hardy").read_text().splitlines()[1].split("\t")[4:] == ["0", "0", "0", "nan", "0", "1"]

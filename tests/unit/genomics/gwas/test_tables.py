@@ -101,3 +101,9 @@ def test_models_that_cannot_be_fitted_say_why() -> None:
         unfit(y, a=a, b=b, c=a - 2 * b) == "covariate c: is a combination of those before it among the 50 people of y; leave it out"
     )
     assert "(variance inflation factor" in unfit(y, a=a, b=a + 0.01 * b)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path, samples: Samples) -> None:
+    """Tables that an editor saved with a mark before the header are read like others."""
+    found = read_table(table(tmp_path, "\ufeff" + HEAD + "f p0 7 8\n"), samples)
+    assert found.columns["age"][0] == 7
