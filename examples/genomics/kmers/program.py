@@ -24,21 +24,21 @@ def main(comm: Communicator, words: Sequence[str]) -> int:
 
 def count(comm: Communicator, arguments: Arguments) -> None:
     """Count, write the results, and print the table of the run on rank 0."""
-    place = prepare(comm, arguments.out, NAMES)
+    place = prepare(comm, arguments.reading.out, NAMES)
     with ExitStack() as open_until_done:
-        progress = open_until_done.enter_context(Progress(sum(item.size for item in arguments.inputs), "bytes", comm))
+        progress = open_until_done.enter_context(Progress(sum(item.size for item in arguments.reading.inputs), "bytes", comm))
         keeping = None
-        if arguments.checkpoint.where:
+        if arguments.reading.checkpoint.where:
             checkpoint = Checkpoint(
-                arguments.checkpoint.where, comm, inputs=identity(arguments.inputs, arguments.k), version=_VERSION
+                arguments.reading.checkpoint.where, comm, inputs=identity(arguments.reading.inputs, arguments.k), version=_VERSION
             )
-            keeping = Keeping(open_until_done.enter_context(checkpoint), arguments.checkpoint.every)
+            keeping = Keeping(open_until_done.enter_context(checkpoint), arguments.reading.checkpoint.every)
         counted = count_bins(
-            comm, arguments.inputs, arguments.k, chunk=arguments.chunk, keeping=keeping, after_round=progress.reach
+            comm, arguments.reading.inputs, arguments.k, chunk=arguments.reading.chunk, keeping=keeping, after_round=progress.reach
         )
         progress.reach(counted.tally.consumed)  # a gzip file's end mark comes after its last text
     totals = write_table(comm, place, counted, arguments.min, as_text=arguments.tsv)
-    summary = Summary.of(arguments.inputs, arguments.k, arguments.min, counted.tally, totals)
+    summary = Summary.of(arguments.reading.inputs, arguments.k, arguments.min, counted.tally, totals)
     finish(comm, place, totals.spectrum, summary)
     if comm.rank == 0:
-        print(summary.as_table(str(arguments.out)), flush=True)
+        print(summary.as_table(str(arguments.reading.out)), flush=True)

@@ -4,6 +4,7 @@ Takes: addresses of files, plain, gzipped or BGZF, local or in S3; the ranks.
 Gives: each rank's text of each round; errors that name file, record and line.
 May import: numpy, examples.workload.
 
+    arguments.py  what programs that read sequences are told
     inputs.py     what kind of file is at an address
     schedule.py   chunks and streams: who reads what in which round
     windows.py    the bytes of a chunk, and those around it: of a plain file, of a BGZF file, of a gzip stream

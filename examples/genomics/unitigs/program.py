@@ -30,14 +30,14 @@ def main(comm: Communicator, words: Sequence[str]) -> int:
 
 def find_unitigs(comm: Communicator, arguments: Arguments) -> None:
     """Count, compact, write the results, and print the table of the run on rank 0; collective."""
-    place = prepare(comm, arguments.out, NAMES)
-    scheme = scheme_for(arguments.inputs, arguments.k)
+    place = prepare(comm, arguments.reading.out, NAMES)
+    scheme = scheme_for(arguments.reading.inputs, arguments.k)
     with ExitStack() as open_until_done:
         solid = _solid_kmers(comm, arguments, open_until_done)
         what = Input(
             k=arguments.k,
             min=arguments.min,
-            inputs=[{"path": item.address, "bytes": item.size} for item in arguments.inputs],
+            inputs=[{"path": item.address, "bytes": item.size} for item in arguments.reading.inputs],
             sequences=solid.sequences,
             bases=solid.bases,
             kmers=int(comm.allreduce(sum(len(item.kmers) for item in solid.bins))),
@@ -45,16 +45,16 @@ def find_unitigs(comm: Communicator, arguments: Arguments) -> None:
         unitigs = _compact(comm, solid, scheme, what.kmers)
     summary = write_results(comm, place, unitigs, links_of(comm, unitigs), what)
     if comm.rank == 0:
-        print(summary.as_table(str(arguments.out)), flush=True)
+        print(summary.as_table(str(arguments.reading.out)), flush=True)
 
 
 def _solid_kmers(comm: Communicator, arguments: Arguments, open_until_done: ExitStack) -> Solid:
     """The k-mers that occur often enough: counted, or from the checkpoint."""
-    plan = arguments.checkpoint
+    plan = arguments.reading.checkpoint
     if not plan.where:
         return _count(comm, arguments, None)
     # What was read holds for any --min: two checkpoints, each of its own arguments.
-    of_read = identity(arguments.inputs, arguments.k)
+    of_read = identity(arguments.reading.inputs, arguments.k)
     of_counted = {**of_read, "min": str(arguments.min)}
     counted = Checkpoint(f"{plan.where}/counted-{arguments.min}", comm, inputs=of_counted, version=_VERSION)
     open_until_done.enter_context(counted)
@@ -69,9 +69,9 @@ def _solid_kmers(comm: Communicator, arguments: Arguments, open_until_done: Exit
 
 
 def _count(comm: Communicator, arguments: Arguments, keeping: Keeping | None) -> Solid:
-    with Progress(sum(item.size for item in arguments.inputs), "bytes", comm) as progress:
+    with Progress(sum(item.size for item in arguments.reading.inputs), "bytes", comm) as progress:
         counted = count_bins(
-            comm, arguments.inputs, arguments.k, chunk=arguments.chunk, keeping=keeping, after_round=progress.reach
+            comm, arguments.reading.inputs, arguments.k, chunk=arguments.reading.chunk, keeping=keeping, after_round=progress.reach
         )
         progress.reach(counted.tally.consumed)  # a gzip file's end mark comes after its last text
     bins = []

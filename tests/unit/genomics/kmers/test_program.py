@@ -176,11 +176,11 @@ def test_all_argument_problems_are_told_at_once_by_rank_0(tmp_path: Path, capsys
     assert run(words, ranks=3) == 2
     assert capsys.readouterr().err.split("  hint:")[0] == (
         "kmers: --fast: is not an argument of this program\n"
+        "kmers: -k: is '62', but must be a whole number from 1 to 61\n"
+        "kmers: --min: is 'x', but must be a whole number from 1 on\n"
         f"kmers: INPUT: {tmp_path}/no.fa does not exist\n"
         f"kmers: INPUT: {tmp_path} is not a file\n"
-        "kmers: -k: is '62', but must be a whole number from 1 to 61\n"
         "kmers: --out: is missing; name a directory for the results\n"
-        "kmers: --min: is 'x', but must be a whole number from 1 on\n"
         "kmers: --chunk: is '1 EiB', but must be a size from 64 bytes to 256 MiB, as in '512 KiB'\n"
     )
 
