@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
+
+_NAP = 0.0002  # seconds
 
 
 class Request(Protocol):
@@ -29,7 +32,14 @@ class Communicator(Protocol):
     def alltoall(self, sendobj: Any, /) -> list[Any]: ...
     def Alltoallv(self, sendbuf: Any, recvbuf: Any, /) -> None: ...  # noqa: N802 - MPI's name
     def Ialltoallv(self, sendbuf: Any, recvbuf: Any, /) -> Request: ...  # noqa: N802 - MPI's name
+    def Ibarrier(self) -> Request: ...  # noqa: N802 - MPI's name
     def Abort(self, errorcode: int, /) -> Any: ...  # noqa: N802 - MPI's name
+
+
+def wait_idly(request: Request) -> None:
+    """Wait without keeping a processor busy, as MPI's own waiting does: ranks may share it. For what is waited for seldom."""
+    while not request.Test():
+        time.sleep(_NAP)
 
 
 class _Done:
@@ -69,6 +79,9 @@ class Alone:
 
     def Ialltoallv(self, sendbuf: Any, recvbuf: Any, /) -> Request:  # noqa: N802 - MPI's name
         self.Alltoallv(sendbuf, recvbuf)
+        return _Done()
+
+    def Ibarrier(self) -> Request:  # noqa: N802 - MPI's name
         return _Done()
 
     def Abort(self, errorcode: int, /) -> NoReturn:  # noqa: N802 - MPI's name

@@ -10,7 +10,7 @@ import numpy as np
 
 from examples.genomics.kmers.bins import Assignment, Numbers
 from examples.genomics.kmers.superkmers import Grouped, Records
-from examples.workload.communicator import Communicator, Request
+from examples.workload.communicator import Communicator, Request, wait_idly
 
 
 class Received:
@@ -92,6 +92,7 @@ class Exchange:
             self.received.add(grouped.records, grouped.sizes()[None, :])
             return
         comm, words, places = self._comm, self.received.words, self.received.places
+        wait_idly(comm.Ibarrier())  # others may still scan
         incoming = np.empty(comm.size * places, np.int64)
         comm.Alltoallv([grouped.sizes(), np.diff(self._first).tolist()], [incoming, [places] * comm.size])
         self.finish()
@@ -114,6 +115,6 @@ class Exchange:
         """Wait until what is under way has arrived; collective."""
         if self._pending:
             request, _, records, sizes = self._pending
-            request.Wait()
+            wait_idly(request)
             self._pending = None
             self.received.add(records, sizes)

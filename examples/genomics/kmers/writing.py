@@ -15,7 +15,7 @@ from examples.genomics.kmers.bins import Numbers
 from examples.genomics.kmers.counting import Counted
 from examples.genomics.kmers.histogram import HIGHEST, Histogram, histogram
 from examples.genomics.kmers.words import Counts, Kmers, words_of
-from examples.workload.communicator import Communicator
+from examples.workload.communicator import Communicator, wait_idly
 from examples.workload.results import Place, naming, npy_header
 
 DUMP = "dump.tsv"
@@ -76,6 +76,7 @@ def write_table(comm: Communicator, place: Place, counted: Counted, least: int, 
             figures += int(counts.sum()), len(counts)
             often = slice(None) if least == 1 else counts >= least
             held[number] = kmers[often], _in_32_bits(counts[often])
+        wait_idly(comm.Ibarrier())  # others may still count
         letters = np.zeros(scheme.bins, np.int64)
         for number, (_, often_counted) in held.items():
             rows[number] = len(often_counted)

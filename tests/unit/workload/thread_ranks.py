@@ -9,6 +9,7 @@ import copy
 import functools
 import operator
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, TypeVar
@@ -35,6 +36,7 @@ class _Board:
         self.slots: list[Any] = [None] * size
         self.barrier = threading.Barrier(size, timeout=60)
         self.aborted: int | None = None
+        self.posted: dict[tuple[int, int], Any] = {}  # by call and rank: what is sent in the background
 
 
 class ThreadComm:
@@ -42,6 +44,7 @@ class ThreadComm:
 
     def __init__(self, board: _Board, rank: int) -> None:
         self._board, self.rank, self.size = board, rank, len(board.slots)
+        self._calls = 0  # that go on in the background
 
     def _meet(self, value: Any) -> list[Any]:
         try:
@@ -88,7 +91,15 @@ class ThreadComm:
         incoming[:] = np.concatenate(parts)
 
     def Ialltoallv(self, sendbuf: Any, recvbuf: Any, /) -> ThreadRequest:  # noqa: N802 - MPI's name
-        return ThreadRequest(self, sendbuf, recvbuf)
+        return ThreadRequest(self._board, self._begun(), self.rank, sendbuf, recvbuf)
+
+    def Ibarrier(self) -> ThreadRequest:  # noqa: N802 - MPI's name
+        nothing = np.empty(0, np.uint8), [0] * self.size
+        return ThreadRequest(self._board, self._begun(), self.rank, nothing, nothing)
+
+    def _begun(self) -> int:
+        self._calls += 1
+        return self._calls
 
     def Abort(self, errorcode: int, /) -> NoReturn:  # noqa: N802 - MPI's name
         if self._board.aborted is None:
@@ -98,19 +109,36 @@ class ThreadComm:
 
 
 class ThreadRequest:
-    """An Alltoallv that happens when all ranks wait for it; what is sent must stay as it is until then, as MPI wants it."""
+    """An Alltoallv in the background: it can end once all ranks have begun it, and until then what is sent must stay as it is."""
 
-    def __init__(self, comm: ThreadComm, sendbuf: Any, recvbuf: Any) -> None:
-        self._comm, self._buffers, self._promised = comm, (sendbuf, recvbuf), copy.deepcopy(sendbuf)
+    def __init__(self, board: _Board, call: int, rank: int, sendbuf: Any, recvbuf: Any) -> None:
+        self._board, self._call, self._rank, self._receive, self._send = board, call, rank, recvbuf, sendbuf
+        self._promised = copy.deepcopy(sendbuf)
+        self._done = False
+        board.posted[call, rank] = self._promised
 
     def Test(self) -> bool:  # noqa: N802 - MPI's name
-        return False
+        if self._board.aborted is not None or self._board.barrier.broken:
+            raise _Killed
+        ranks = range(len(self._board.slots))
+        if not self._done and all((self._call, rank) in self._board.posted for rank in ranks):
+            assert np.array_equal(self._send[0], self._promised[0]), "the send buffer changed while it was being sent"
+            assert list(self._send[1]) == list(self._promised[1]), "the counts changed while they were being sent"
+            parts = [_part(self._board.posted[self._call, rank], self._rank) for rank in ranks]
+            assert [len(part) for part in parts] == list(self._receive[1]), "MPI_ERR_TRUNCATE"
+            self._receive[0][:] = np.concatenate(parts)
+            self._done = True
+        return self._done
 
     def Wait(self) -> None:  # noqa: N802 - MPI's name
-        sent, promised = self._buffers[0], self._promised
-        assert np.array_equal(sent[0], promised[0]), "the send buffer changed while it was being sent"
-        assert list(sent[1]) == list(promised[1]), "the counts changed while they were being sent"
-        self._comm.Alltoallv(*self._buffers)
+        while not self.Test():
+            time.sleep(0.0001)
+
+
+def _part(sent: Any, rank: int) -> Any:
+    array, counts = sent
+    start = sum(counts[:rank])
+    return array[start : start + counts[rank]]
 
 
 def run_ranks(size: int, program: Callable[[ThreadComm], Result]) -> list[Result]:
