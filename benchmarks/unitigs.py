@@ -39,14 +39,14 @@ class Work(NamedTuple):
     repeats: int | None  # as asked for if None
 
 
-WORKS = (
+WORKS = (  # small ones first: a process begins with the peak memory of the one that started it
+    Work("adversarial", adversarial, 31, 1, 1, 1),
+    Work("adversarial", adversarial, 21, 1, 2, 1),
+    Work("adversarial", adversarial, 15, 1, 3, 1),
     Work("E. coli 30x", ecoli, 31, 2, 1, None),
     Work("E. coli 30x", ecoli, 31, 2, 2, None),
     Work("E. coli 30x", ecoli, 21, 2, 1, 1),
     Work("50 Mb with repeats 10x", repeats, 31, 2, 1, 1),
-    Work("adversarial", adversarial, 31, 1, 1, 1),
-    Work("adversarial", adversarial, 21, 1, 2, 1),
-    Work("adversarial", adversarial, 15, 1, 3, 1),
 )
 
 
