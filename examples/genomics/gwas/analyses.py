@@ -71,9 +71,9 @@ class Session:
 
 def names_of_files(traits: Sequence[Trait], out: Path) -> list[str]:
     """All files that a run may write, and those of other traits that an earlier run wrote to ``out``; ``run.json`` last."""
-    names = [
-        f"gwas.{ending}" for ending in ("afreq", "vmiss", "smiss", "hardy", "eigenvec", "eigenval", "rel.bin", "rel.id", "sscore")
-    ]
+    endings = ("afreq", "vmiss", "smiss", "hardy", "eigenvec", "eigenval", "sscore")
+    relationships = ("rel.bin", "rel.id", "grm.bin", "grm.N.bin", "grm.id")
+    names = [f"gwas.{ending}" for ending in (*endings, *relationships)]
     names += [f"{trait.name}.{ending}" for trait in traits for ending in ("glm.linear", "glm.logistic.hybrid", "lmm.tsv")]
     for trait in traits:
         names += [f"{trait.name}.{analysis}.manhattan.svg" for analysis in ("glm", "lmm")]
@@ -147,9 +147,17 @@ def _components(session: Session) -> dict[str, Column]:
 
 def _relationships(session: Session) -> None:
     found = grm.run(session.comm, session.study.fileset, grm.Plan(), session.arguments.checkpoint)
-    session.files.append("gwas.rel.bin")
-    grm.write_square(session.comm, session.place.partial("gwas.rel.bin"), found)
-    session.write("gwas.rel.id", grm.ids(session.study.fileset.samples, header=True))
+    samples = session.study.fileset.samples
+    if session.arguments.grm == "gcta":
+        session.files += ["gwas.grm.bin", "gwas.grm.N.bin"]
+        grm.write_triangle(session.comm, session.place.partial("gwas.grm.bin"), found)
+        if session.comm.rank == 0:
+            grm.write_counts(session.place.partial("gwas.grm.N.bin"), found)
+        session.write("gwas.grm.id", grm.ids(samples, header=False))
+    else:
+        session.files.append("gwas.rel.bin")
+        grm.write_square(session.comm, session.place.partial("gwas.rel.bin"), found)
+        session.write("gwas.rel.id", grm.ids(samples, header=True))
     session.figures["relationships"] = {"variants": found.variants}
 
 

@@ -20,6 +20,7 @@ from examples.workload.arguments import (
 from examples.workload.errors import BadArguments
 
 MOST_COMPONENTS = 200
+_GRM_FORMS = ("plink2", "gcta")
 _ANALYSES = ("freq", "missing", "hardy", "pca", "grm", "glm", "lmm", "score")
 _ENDINGS = ("bed", "bim", "fam")
 _CONVERTED = "genotypes"  # the fileset of a VCF, in the directory of the results
@@ -37,6 +38,7 @@ class Arguments:
         covar: table of covariates.
         covar_names: which of its columns; all if empty.
         score: table of weights of polygenic scores.
+        grm: whose form relationships are written in, plink2 or gcta; None if they are not asked for.
         analyses: of freq, missing, hardy, pca, grm, glm, lmm, score.
         components: how many principal components to find; 0 for none.
         pcs: how many of them are covariates.
@@ -52,6 +54,7 @@ class Arguments:
     covar: str | None
     covar_names: tuple[str, ...]
     score: str | None
+    grm: str | None
     analyses: frozenset[str]
     components: int
     pcs: int
@@ -78,7 +81,13 @@ def make_parser() -> Parser:
     parser.add_argument("--hardy", action="store_true", help="exact tests of Hardy-Weinberg equilibrium: gwas.hardy")
     parser.add_argument("--pca", default="0", metavar="N", help="N principal components: gwas.eigenvec, gwas.eigenval, pca.svg")
     parser.add_argument("--pcs", default="0", metavar="N", help="use the first N components as covariates (default: 0)")
-    parser.add_argument("--grm", action="store_true", help="genetic relationships of all pairs: gwas.rel.bin, gwas.rel.id")
+    parser.add_argument(
+        "--grm",
+        nargs="?",
+        const=_GRM_FORMS[0],
+        metavar="FORM",
+        help="genetic relationships of all pairs; plink2 (default): gwas.rel.bin, .rel.id; gcta: gwas.grm.bin, .grm.N.bin, .grm.id",
+    )
     parser.add_argument(
         "--glm", action="store_true", help="regression on each variant: NAME.glm.linear, .glm.logistic.hybrid, charts"
     )
@@ -112,6 +121,8 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         problems.append("--pcs: needs --glm or --lmm, whose covariates they are; --pca finds components")
     if not asked and not pcs:
         problems.append(f"nothing is asked for; give one or more of {', '.join('--' + name for name in _ANALYSES)}")
+    if given.grm not in (None, *_GRM_FORMS):
+        problems.append(f"--grm: is {given.grm!r}, but must be {' or '.join(_GRM_FORMS)}, or nothing")
     delta = None if given.lmm_delta is None else number("--lmm-delta", given.lmm_delta, (1e-3, 1e6), problems)
     if delta is not None and not given.lmm:
         problems.append("--lmm-delta: needs --lmm")
@@ -130,6 +141,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         covar=given.covar,
         covar_names=_names(given.covar_name),
         score=given.score,
+        grm=given.grm,
         analyses=asked | ({"pca"} if pcs else set()),
         components=max(components, pcs),
         pcs=pcs,

@@ -40,6 +40,17 @@ def results(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 
+def test_relationships_are_written_as_gcta_has_them(tmp_path: Path, words: list[str], capsys) -> None:
+    """--grm gcta gives GCTA's three files, the same from one rank and two; another form is refused by name."""
+    asked = [*words, "--grm", "gcta", "--out"]
+    assert main(Alone(), [*asked, str(tmp_path / "1")]) == 0
+    assert run_ranks(2, lambda comm: main(comm, [*asked, str(tmp_path / "2")])) == [0, 0]
+    assert set(results(tmp_path / "1")) == {"gwas.grm.bin", "gwas.grm.N.bin", "gwas.grm.id", "run.json"}
+    assert results(tmp_path / "1") == results(tmp_path / "2")
+    assert main(Alone(), [*words, "--grm", "king", "--out", str(tmp_path / "3")]) == 2
+    assert "--grm: is 'king', but must be plink2 or gcta, or nothing" in capsys.readouterr().err
+
+
 def test_results_are_the_same_bytes_on_any_number_of_ranks(tmp_path: Path, words: list[str], capsys) -> None:
     """Tables, charts and run.json of all analyses are the same from one, two and three ranks, and nothing else is left there."""
     asked = [*words, "--freq", "--missing", "--hardy", "--pca", "3", "--pcs", "2", "--grm", "--glm"]
