@@ -58,6 +58,7 @@ def test_contexts_hold_what_the_dockerfiles_copy(tmp_path: Path):
     base, genomics = planned(tmp_path, "genomics")
     assert [path.name for path in (base.context / "dist").iterdir()] == ["batchhpc-0-py3-none-any.whl"]
     assert (genomics.context / "examples/genomics/kmers/__main__.py").is_file()
+    assert (genomics.context / "examples/workload/program.py").is_file()  # what workloads share
     assert not list(genomics.context.rglob("__pycache__"))
 
 
