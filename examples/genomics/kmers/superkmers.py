@@ -22,14 +22,14 @@ Offsets = npt.NDArray[np.int64]
 
 LENGTH_BITS = 6
 LENGTH_MASK = np.uint64((1 << LENGTH_BITS) - 1)
-_LONGEST_IN_TWO_WORDS = 50  # k up to which records of two words are fewer bytes a k-mer than records of four
+_LONGEST_IN_ONE_WORD, _LONGEST_IN_TWO_WORDS = 21, 50  # k up to which records of so many words are fewer bytes a k-mer
 _GROWTH = 1 << 16  # records
 _ALIGNED = np.complex128  # 16 bytes: numpy moves such an element at once (1 ns), a row of two words by a loop (9 ns)
 
 
 def words_of_record(k: int) -> int:
     """How many words a record has."""
-    return 2 if k <= _LONGEST_IN_TWO_WORDS else 4
+    return 1 if k <= _LONGEST_IN_ONE_WORD else 2 if k <= _LONGEST_IN_TWO_WORDS else 4
 
 
 def most_kmers(k: int) -> int:

@@ -8,7 +8,7 @@ from examples.genomics.kmers.model import Cluster, bytes_per_kmer, sent_by_rank,
 from examples.genomics.kmers.superkmers import Scanner
 
 
-@pytest.mark.parametrize(("k", "length"), [(21, 150), (31, 100), (31, 150), (31, 10_000), (61, 150)])
+@pytest.mark.parametrize(("k", "length"), [(15, 150), (21, 150), (31, 100), (31, 150), (31, 10_000), (61, 150)])
 def test_bytes_are_those_of_random_reads(k: int, length: int) -> None:
     """For reads of random sequence the records take the bytes that the model states, to 2 %."""
     reads = np.random.default_rng(k).choice(np.frombuffer(b"ACGT", np.uint8), (500_000 // length, length + 1))
