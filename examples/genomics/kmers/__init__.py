@@ -10,7 +10,7 @@ How a run goes, and where to read it:
     arguments.py   what was asked for, or every problem with it
     counting.py    read, scan, exchange, count; what other programs use: `count_bins`
         minimizers.py   which bin a k-mer belongs to
-        superkmers.py   text -> super-k-mers, 16 bytes each, grouped by bin
+        superkmers.py   text -> super-k-mers, 8 to 32 bytes each, grouped by bin
         bins.py         which rank counts which bin
         exchange.py     super-k-mers -> the rank that counts them, while the next text is scanned
         count.py        one bin's super-k-mers -> k-mers in order, and how often each occurs

@@ -1,7 +1,7 @@
 """Text to super-k-mers: runs of windows with one minimizer, as records of a fixed size, grouped by bin.
 
-A *super-k-mer* of L k-mers is k + L - 1 bases: at k = 31 a record of 16 bytes holds 10 k-mers on average, where each by itself
-takes 8. Layout of a record: bases from the highest bits of its first word on, two bits each, then anything, then L in the lowest
+A *super-k-mer* of L k-mers is k + L - 1 bases: at k = 31 a record of 16 bytes holds 10 k-mers on average, at k = 21 one of 8 holds
+4, where each by itself takes 8. Layout of a record: bases from the highest bits of its first word on, two bits each, then anything, then L in the lowest
 6 bits of its last word. What is longer than a record is cut into several. Knows neither files nor MPI.
 """
 
@@ -24,7 +24,6 @@ LENGTH_BITS = 6
 LENGTH_MASK = np.uint64((1 << LENGTH_BITS) - 1)
 _LONGEST_IN_ONE_WORD, _LONGEST_IN_TWO_WORDS = 21, 50  # k up to which records of so many words are fewer bytes a k-mer
 _GROWTH = 1 << 16  # records
-_ALIGNED = np.complex128  # 16 bytes: numpy moves such an element at once (1 ns), a row of two words by a loop (9 ns)
 
 
 def words_of_record(k: int) -> int:
@@ -39,7 +38,7 @@ def most_kmers(k: int) -> int:
 
 
 def rows(records: Records, k: int) -> npt.NDArray[np.void]:
-    """Records as single elements of 16 or 32 bytes, which numpy gathers fastest."""
+    """Records as single elements: numpy moves one of 16 bytes at once (1 ns), a row of two words by a loop (9 ns)."""
     return records.reshape(-1).view(f"V{8 * words_of_record(k)}")
 
 
