@@ -74,7 +74,7 @@ def test_results_are_the_same_bytes_on_any_number_of_ranks(piece: dict[str, Path
 
 def test_killed_run_goes_on_with_other_ranks(piece: dict[str, Path], tmp_path: Path) -> None:
     """Killed as a whole after some checkpoints, a run goes on with another number of ranks and writes the same files."""
-    words = [str(piece["reads.fq"]), "-k", "45", "--chunk", "8 KiB"]
+    words = [str(piece["reads.fq"]), "-k", "45", "--chunk", "1 KiB"]
     kept = ["--checkpoint", str(tmp_path / "kept"), "--checkpoint-every", "0s"]
     run = kmers([*words, "--out", str(tmp_path / "whole")], None)
     assert run.returncode == 0, run.stderr

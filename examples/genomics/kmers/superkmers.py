@@ -1,8 +1,8 @@
 """Text to super-k-mers: runs of windows with one minimizer, as records of a fixed size, grouped by bin.
 
 A *super-k-mer* of L k-mers is k + L - 1 bases: at k = 31 a record of 16 bytes holds 10 k-mers on average, at k = 21 one of 8 holds
-4, where each by itself takes 8. Layout of a record: bases from the highest bits of its first word on, two bits each, then anything, then L in the lowest
-6 bits of its last word. What is longer than a record is cut into several. Knows neither files nor MPI.
+4, where each by itself takes 8. Layout of a record: bases from the highest bits of its first word on, two bits each, then anything,
+then L in the lowest 6 bits of its last word. What is longer than a record is cut into several. Knows neither files nor MPI.
 """
 
 from __future__ import annotations
