@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import jobs
+from benchmarks.gwas import versions
 from benchmarks.measure import Benchmark, Goal, Missing, Options, Row, alternate, middle, scratch, timed
 from benchmarks.report import run
 from benchmarks.simulated_cohort import Cohort, cohort
@@ -85,11 +86,6 @@ def _agree(ours: Path, theirs: Path) -> int:
         if left[z] != right[z] and abs(float(left[z]) - float(right[z])) > LARGEST_DIFFERENCE:
             raise RuntimeError(f"Z is {left[z]} here and {right[z]} of plink2: {left}")
     return sum(row[header.index("FIRTH?")] == "Y" for row in mine)
-
-
-def versions(options: Options) -> dict[str, str]:
-    plink2 = os.popen("plink2 --version").read().split()  # noqa: S605
-    return {**jobs.versions(options), "numpy": np.__version__, "plink2": " ".join(plink2[1:3])}
 
 
 BENCHMARK = Benchmark("gwas_logistic", measure, 3, versions)

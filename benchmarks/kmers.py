@@ -5,12 +5,10 @@ KMC with ``-m2``, where it used the least CPU time; Jellyfish with a hash large 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,26 +16,10 @@ import numpy as np
 
 from benchmarks import simulated_reads
 from benchmarks.jobs import Mpi
-from benchmarks.measure import Benchmark, Missing, Options, Row, Sample, alternate, scratch
+from benchmarks.measure import Benchmark, Missing, Options, Row, Sample, alternate, scratch, whole
 from benchmarks.report import run
 
 _RANK_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-_MB = 1000  # of the kernel's kilobytes
-
-
-def whole(argv: Sequence[str], env: dict[str, str] | None = None) -> Sample:
-    """A whole run; CPU time of all its processes, and memory of the largest of them.
-
-    Raises:
-        RuntimeError: it failed.
-    """
-    start = time.perf_counter()
-    process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}")
-    return Sample(time.perf_counter() - start, used.ru_utime + used.ru_stime, {"MB": used.ru_maxrss // _MB})
 
 
 def measure(options: Options) -> list[Row]:

@@ -160,6 +160,23 @@ def timed(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: fl
     return Sample(wall, cpu_of_all() - cpu)
 
 
+def whole(argv: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Sample:
+    """A whole run that must succeed: CPU time of all its processes, and as ``MB`` (2**20 bytes) the peak memory of its largest.
+
+    A process begins with the peak of the one that started it, so small ones are measured while this one is small.
+    """
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            log.seek(0)
+            said = log.read()[-2000:].decode(errors="replace")
+            raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}:\n{said}")
+    return Sample(time.perf_counter() - start, used.ru_utime + used.ru_stime, {"MB": used.ru_maxrss / 1024})
+
+
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A directory for one measurement; its path is short, for sockets live there."""

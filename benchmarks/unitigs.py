@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import jobs
-from benchmarks.measure import Benchmark, Goal, Missing, Options, Row, Sample, alternate, middle, scratch
+from benchmarks.measure import Benchmark, Goal, Missing, Options, Row, Sample, alternate, middle, scratch, whole
 from benchmarks.report import run
 from benchmarks.simulated_reads import adversarial, ecoli, repeats
 
@@ -58,17 +57,10 @@ class Graph(NamedTuple):
 
 
 def measured(argv: Sequence[str], directory: Path) -> Sample:
-    """A run that must succeed, with its descendants: CPU time, and the peak memory of the largest process."""
+    """A run in a directory, with a place for its memory by k-mer."""
     env = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    start = time.perf_counter()
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(argv, cwd=directory, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}:\n{(directory / 'log').read_text()[-2000:]}")
-    counts = {MEMORY: usage.ru_maxrss / 1024, PER_KMER: np.nan}
-    return Sample(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, counts)
+    run = whole(argv, env, directory)
+    return Sample(run.wall, run.cpu, {MEMORY: run.counts["MB"], PER_KMER: np.nan})
 
 
 def read_graph(path: Path, k: int) -> Graph:

@@ -1,6 +1,7 @@
 """``python -m examples.genomics.unitigs``: alone, or on every rank of an ``mpirun``.
 
-Exit codes: 0 done; 1 failed; 2 the arguments are wrong; 65 an input file is malformed; 74 reading or writing failed.
+Exit codes: 0 done; 1 failed; 2 the arguments are wrong; 65 an input file is malformed; 74 reading or writing failed;
+130 interrupted.
 """
 
 from __future__ import annotations
