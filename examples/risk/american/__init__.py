@@ -1,0 +1,12 @@
+"""American and Bermudan options by Longstaff and Schwartz, between a lower and an upper bound.
+
+Takes: a contract and a model; the ranks.
+Gives: a bracket of the price with errors, Greeks, the exercise policy, the same bits on any number of ranks.
+May import: numerics, examples.workload, batchhpc.rank, numpy, scipy; mpi4py in ``__main__`` only.
+
+Three phases, each on draws of its own (Longstaff and Schwartz 2001; Andersen and Broadie 2004):
+
+    1. a sweep from the last exercise date to the first finds the policy: one sum over all ranks a date
+    2. the policy on fresh paths gives a lower bound of the price
+    3. the martingale of the policy, by paths within paths, gives an upper bound
+"""
