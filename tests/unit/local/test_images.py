@@ -54,11 +54,13 @@ def test_a_base_of_the_users(tmp_path: Path):
 
 
 def test_contexts_hold_what_the_dockerfiles_copy(tmp_path: Path):
-    """The base's context has the wheel, and genomics' the example with its data."""
-    base, genomics = planned(tmp_path, "genomics")
+    """The base's context has the wheel, and genomics' and risk's the examples with their data."""
+    base, genomics, risk = planned(tmp_path, "genomics", "risk")
     assert [path.name for path in (base.context / "dist").iterdir()] == ["batchhpc-0-py3-none-any.whl"]
     assert (genomics.context / "examples/genomics/kmers/__main__.py").is_file()
-    assert (genomics.context / "examples/workload/program.py").is_file()  # what workloads share
+    assert (risk.context / "examples/risk/data/sp500.csv.gz").is_file()
+    for image in (genomics, risk):
+        assert (image.context / "examples/workload/program.py").is_file()  # what workloads share
     assert not list(genomics.context.rglob("__pycache__"))
 
 
