@@ -19,12 +19,13 @@ import numpy.typing as npt
 from batchhpc.rank import Progress
 from examples.genomics.gwas.bed import Fileset, Packed, Samples
 from examples.genomics.gwas.genotypes import Dosages, count, decode, mask, missing_positions
-from examples.genomics.gwas.restart import Restart
 from examples.genomics.gwas.standardized import Block, Matrix
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
 from examples.workload.errors import BadArguments, Malformed
+from examples.workload.restart import Restart
 
+_KEPT = "2"  # version of what a checkpoint holds
 _SIDE = 1280  # people of a tile: 95 % of what BLAS does with all 5,000 at once
 _FEWEST_STRIPS = 4  # so that a few ranks have work with few people, too
 _WORD = 32  # people of a packed word; tiles begin with one
@@ -112,7 +113,10 @@ def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: Checkpoint
         )
         raise BadArguments([problem])
     steps = _steps(fileset)
-    with Restart(comm, checkpoint, "grm", fileset.versions) as restart, Progress(len(steps), "blocks of GRM", comm) as progress:
+    with (
+        Restart(comm, checkpoint, "grm", fileset.versions, _KEPT) as restart,
+        Progress(len(steps), "blocks of GRM", comm) as progress,
+    ):
         found = restart.load({"sums": (first, last)})
         sums = found.arrays["sums"] if found else np.zeros((len(tiles), side, side))
         done = found.step if found else 0

@@ -21,13 +21,14 @@ from examples.genomics.gwas.conjugate_gradients import Columns, Solutions
 from examples.genomics.gwas.design import Design, Trait, UnfitModel
 from examples.genomics.gwas.genotypes import count, mask
 from examples.genomics.gwas.lanczos import Lanczos, Spectra
-from examples.genomics.gwas.restart import Restart
 from examples.genomics.gwas.standardized import Block, Matrix, Standardized
 from examples.genomics.gwas.tails import normal_log_p
 from examples.genomics.gwas.variance import Heritability, estimate, given
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
+from examples.workload.restart import Restart
 
+_KEPT = "2"  # version of what a checkpoint holds
 _LEAST = 10  # passes before variance components can be taken: the first see populations, not people
 _SETTLED = 0.01  # of the standard error of h2: changes below that, twice, and they are taken
 
@@ -140,11 +141,11 @@ def run(comm: Communicator, fileset: Fileset, design: Design, plan: Plan, checkp
     traits = [_Scaled.of(trait, genotypes) for trait in design.traits]
     inputs["traits"] = hashlib.sha256(b"".join(trait.values.tobytes() for trait in traits)).hexdigest()
     folder = "lmm-" + inputs["traits"][:8]
-    with Restart(comm, checkpoint, f"{folder}/variance", inputs) as restart:
+    with Restart(comm, checkpoint, f"{folder}/variance", inputs, _KEPT) as restart:
         estimates, passes = model.variances(traits, restart)
     results = []
     for number, (trait, heritability) in enumerate(zip(traits, estimates, strict=True)):
-        with Restart(comm, checkpoint, f"{folder}/{number}", inputs) as restart:
+        with Restart(comm, checkpoint, f"{folder}/{number}", inputs, _KEPT) as restart:
             results.append(model.associate(trait, heritability, passes, restart))
     return results
 

@@ -15,12 +15,14 @@ import numpy as np
 
 from batchhpc.rank import Progress
 from examples.genomics.gwas.bed import Fileset, Samples
-from examples.genomics.gwas.restart import Restart
 from examples.genomics.gwas.rows import Rows
 from examples.genomics.gwas.standardized import Matrix, Rounded, Standardized
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
 from examples.workload.errors import Malformed
+from examples.workload.restart import Restart
+
+_KEPT = "2"  # version of what a checkpoint holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def run(comm: Communicator, fileset: Fileset, plan: Plan, checkpoint: Checkpoint
     inputs = {**fileset.versions, **{name: repr(value) for name, value in asdict(plan).items()}}
     possible = replace(plan, components=min(plan.components, genotypes.people, genotypes.variants))  # as in plink2
     with (
-        Restart(comm, checkpoint, "pca", inputs) as restart,
+        Restart(comm, checkpoint, "pca", inputs, _KEPT) as restart,
         Progress(0, "variants of PCA", comm) as progress,
     ):
         size = len(founders), int(chosen.sum())
