@@ -1,6 +1,6 @@
 """How risk factors have moved together: their daily changes, and the covariance of these over a horizon.
 
-Daily changes are taken as uncorrelated in time, so a covariance over h days is h times the daily one (the square-root-of-time rule).
+Daily changes are taken as uncorrelated in time, so the covariance over h days is h times the daily one.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ def history_of(prices: Prices, underlyings: Sequence[str], volatility: str) -> H
 def ewma_volatility_changes(returns: Reals, decay: float = EWMA) -> Reals:
     """Daily log changes of sigma, sigma_t^2 = decay sigma_(t-1)^2 + (1 - decay) r_t^2; (days,).
 
-    A modelling choice, for want of an index of implied volatility: it moves as much as such an index (about 7 % a day), but up
-    after rises as after falls, so its correlation with returns is weaker. It begins with the mean square of the first quarter.
+    A modelling choice, for want of an index of implied volatility: it moves nearly as much as such an index (5 % a day, where
+    the VIX moves 7), but up after rises as after falls, so its correlation with returns is weaker (-0.2). It begins with the
+    mean square of the first quarter.
     """
     variance = float(np.square(returns[:_WARM_UP]).mean())
     logs = [math.log(variance)]

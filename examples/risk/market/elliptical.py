@@ -98,7 +98,7 @@ class Elliptical:
             raise ValueError(f"{degrees} degrees of freedom: must be at least {LEAST_DEGREES}")
         self.factors, self.degrees = len(covariance), degrees
         self.scale: Reals = np.sqrt(np.diag(covariance))
-        self.root: Reals = np.linalg.cholesky(covariance)
+        self.root: Reals = np.asarray(np.linalg.cholesky(covariance), np.float64)
         self._root32 = np.ascontiguousarray(self.root, np.float32)
         self._normals = Normals(Philox(seed, NORMALS), self.factors * BLOCK, np.float32)
         self._mixers = Normals(Philox(seed, MIXING), BLOCK)

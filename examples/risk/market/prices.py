@@ -79,7 +79,7 @@ def read_prices(address: str) -> Prices:
 
 
 def _of_header(header: Sequence[str]) -> list[str]:
-    if len(header) < 2:  # noqa: PLR2004 - a date and a name
+    if len(header) < 2:
         return [f"line 1: is {','.join(header)!r}, but must be 'Date,NAME,...', with a column a name"]
     problems = [] if header[0].lower() == "date" else [f"line 1: begins with {header[0]!r}, but the first column must be Date"]
     for column, name in enumerate(header[1:], 2):
