@@ -151,9 +151,7 @@ class Screens:
         best[:rows, :columns] = whole.coefficients[:rows, :columns]
         inner = {reach: whole.within(self._range(reach, underlying)) for reach in {each[0] for each in self.first} - {self.outer}}
         inner[self.outer] = whole
-        errors = [
-            inner[reach].error_of(self._cut(best, underlying, reach, orders)) for reach, *orders in self.first + self.second
-        ]
+        errors = [inner[reach].error_of(self._cut(best, underlying, reach, orders)) for reach, *orders in self.first + self.second]
         return np.concatenate([errors, best.ravel()])
 
 
@@ -276,15 +274,13 @@ def choose(
     return Plan(levels, low, high, spread, first, second, reason)
 
 
-def _cost(book: Book, screens: Screens, found: Sample, one: tuple[float, int, int], two: tuple[float, int, int], low: float) -> float:
+def _cost(
+    book: Book, screens: Screens, found: Sample, one: tuple[float, int, int], two: tuple[float, int, int], low: float
+) -> float:
     outside = [float(found.outside[REACHES.index(which[0])]) / found.scenarios for which in (one, two)]
-    passed = [
-        min(1.0, share + found.beyond(low - screens.bound(which))) for share, which in zip(outside, (one, two), strict=True)
-    ]
+    passed = [min(1.0, share + found.beyond(low - screens.bound(which))) for share, which in zip(outside, (one, two), strict=True)]
     gather = 3.0 * book.factors
-    return (
-        _screened(book, one) + passed[0] * (gather + _screened(book, two)) + min(passed) * (gather + _valued(book))
-    )
+    return _screened(book, one) + passed[0] * (gather + _screened(book, two)) + min(passed) * (gather + _valued(book))
 
 
 def _screened(book: Book, which: tuple[float, int, int]) -> float:

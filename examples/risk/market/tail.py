@@ -62,7 +62,9 @@ def measure(
     if scenarios.factors != book.factors:
         raise ValueError(f"scenarios have {scenarios.factors} factors, but the book depends on {book.factors}")
     if tail_count(levels[-1], count) < 1:
-        raise ValueError(f"{count} scenarios have none beyond the level of {levels[-1]}: at least {1 / (1 - levels[-1]):.0f} are needed")
+        raise ValueError(
+            f"{count} scenarios have none beyond the level of {levels[-1]}: at least {1 / (1 - levels[-1]):.0f} are needed"
+        )
     run = _Run(comm, book, scenarios, blocks, levels, brute_force, restart)
     for margin in _MARGINS:
         if found := run.with_margin(margin):
@@ -180,7 +182,9 @@ class _Run:
             )
         )
         rows = _largest(comm, tally.worst, float(found[-1]))[:worst]
-        screening = Screening(plan.first[1:] if plan.first else (0, 0), max(first, second), revalued, proved=True, reason=plan.reason)
+        screening = Screening(
+            plan.first[1:] if plan.first else (0, 0), max(first, second), revalued, proved=True, reason=plan.reason
+        )
         return Losses(
             scenarios=count,
             value=float(value_today(self._book).sum()),
