@@ -126,8 +126,8 @@ def make_parser() -> Parser:
         "--volatility-index",
         default="ewma",
         metavar="NAME",
-        help="what moves implied volatilities: a column of the prices, such as VIX; ewma (default): the EWMA volatility of the mean "
-        "of all names; none: nothing",
+        help="what moves implied volatilities: a column of the prices, such as VIX; ewma (default): the mean of all "
+        "names has a volatility by EWMA, which does; none: nothing",
     )
     parser.add_argument("--rate", default="2%", metavar="RATE", help="riskless, a year, as 2%% or 0.02 (default: 2%%)")
     parser.add_argument("--from", dest="first", metavar="DATE", help="first day of the window (default: five years before its end)")

@@ -29,18 +29,16 @@ def distribution(losses: Losses, horizon: int) -> str:
     floor = 10.0 ** math.floor(math.log10(max(0.5 / losses.scenarios, 1e-9)))
     x = Axis(f"loss over {horizon} days{word}; gains are on the left", losses.edges[0] / unit, losses.edges[-1] / unit)
     chart = Chart(f"Losses in {losses.scenarios:,} scenarios", x, Axis("share of scenarios", floor, top, log=True), width=960)
-    chart.bars(losses.edges[:-1] / unit, losses.edges[1:] / unit, shares, color=BLUE)
-    middle = (x.low + x.high) / 2
-    for row, each in enumerate(losses.measures):
-        marks = [(each.value_at_risk, f"VaR {each.level:.1%}", ORANGE)]
-        if each.level == ES_LEVEL:
-            marks.append((each.expected_shortfall.value, f"ES {each.level:.1%}", RED))
-        for number, (value, name, color) in enumerate(marks):
-            at = value / unit
-            chart.line([at, at], [floor, top], color=color, dashed=number == 0)
-            height = top * (floor / top) ** (0.03 + 0.05 * (row + 4 * number))
-            side = 0.004 * (x.high - x.low) * (1 if at < middle else -1)
-            chart.text(at + side, height, name, anchor="start" if at < middle else "end", color=color)
+    chart.bars(losses.edges[1:-2] / unit, losses.edges[2:-1] / unit, shares[1:-1], color=BLUE)  # the outer ones hold all beyond
+    marks = [(each.value_at_risk / unit, f"VaR {each.level:.1%}", ORANGE) for each in losses.measures]
+    marks.append((losses.at(ES_LEVEL).expected_shortfall.value / unit, f"ES {ES_LEVEL:.1%}", RED))
+    for row, (at, name, color) in enumerate(sorted(marks)):
+        height = top * (floor / top) ** (0.02 + 0.05 * row)  # each flag is lower than the one before, so that none crosses another
+        chart.line([at, at], [floor, height], color=color, dashed=color == ORANGE)
+        left = at > x.low + 0.88 * (x.high - x.low)
+        chart.text(
+            at + (-1 if left else 1) * 0.004 * (x.high - x.low), height, name, anchor="end" if left else "start", color=color
+        )
     return chart.svg()
 
 
