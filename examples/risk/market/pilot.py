@@ -61,7 +61,8 @@ class Plan:
     @classmethod
     def of(cls, told: dict[str, Any]) -> Self:
         """What was told."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        held: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+        return cls(**held)
 
     def bin_edges(self) -> Reals:
         """Of the histogram."""

@@ -151,4 +151,4 @@ class Stream:
 
 def _limit(screen: Screen, lowest: float) -> np.float32:
     """A quick P&L above this means a loss below the lowest threshold."""
-    return np.nextafter(np.float32(screen.bound - lowest), np.float32(np.inf), dtype=np.float32)
+    return np.float32(np.nextafter(np.float32(screen.bound - lowest), np.float32(np.inf)))

@@ -148,7 +148,8 @@ def _best_ellipse(largest: Reals, most: int) -> Reals:
     """4 M r^-n / (r - 1), n = 0, 1, ... below the most, the least over the ellipses; logarithms, as r^-n may vanish."""
     with np.errstate(divide="ignore"):
         logs = np.log(4 * largest / (_RADII - 1)) - np.arange(most)[:, None] * np.log(_RADII)
-    return np.exp(np.where(np.isnan(logs), np.inf, logs).min(axis=1))
+    errors: Reals = np.exp(np.where(np.isnan(logs), np.inf, logs).min(axis=1))
+    return errors
 
 
 def _fewest(errors: Reals, enough: float, most: int) -> tuple[int, float]:

@@ -88,7 +88,7 @@ class _Places:
     def of(cls, level: float, count: int) -> _Places:
         """How many losses are beyond the true quantile is binomial: the two ends have probabilities for that."""
         outer = (1 - LEVEL) / 2
-        few, many = binom.ppf([outer, 1 - outer], count, 1 - level).tolist()
+        few, many = (float(binom.ppf(each, count, 1 - level)) for each in (outer, 1 - outer))
         return cls(tail_count(level, count), max(1, int(few)), min(count, int(many) + 1))
 
 
