@@ -18,7 +18,7 @@ from examples.risk.market.book import Book
 from examples.risk.market.scenarios import BLOCK, Scenarios
 from examples.risk.market.screen import Screen, rounding
 from examples.risk.market.surface import CannotBound, narrowed, surface
-from examples.risk.market.valuation import Valuation
+from examples.risk.market.valuation import WIDTH, Valuation
 from examples.workload.communicator import Communicator
 
 Reals = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ FIRST = ((6, 3), (8, 4), (10, 4), (12, 5), (16, 6), (20, 7), (24, 8))  # orders 
 SECOND = ((20, 7), (28, 9), (40, 12))  # and of the second
 _STEPS = 2048  # bins of the pilot's losses of each sign, on a logarithmic scale
 _DEPTH = 1e5  # ratio of the largest to the least of these
-_SHARE = 0.27  # blocks of a pilot for blocks ** (2/3): where its cost and that of a vague threshold are least together
+_BLOCKS = 12  # of the pilot: what a vague threshold leaves open is decided before it is valued, so few are enough
 _BINS = 200  # of the histogram
 
 
@@ -61,7 +61,8 @@ class Plan:
     @classmethod
     def of(cls, told: dict[str, Any]) -> Self:
         """What was told."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        held: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+        return cls(**held)
 
     def bin_edges(self) -> Reals:
         """Of the histogram."""
@@ -119,6 +120,12 @@ class Screens:
         if self._index:
             reach[-1] = min(reach[-1], _INDEX_REACH)
         return reach
+
+    def outside(self, moves: npt.NDArray[np.float32]) -> Counts:
+        """How many scenarios are out of reach, for each of `REACHES`."""
+        furthest = np.abs(moves / self._scale.astype(np.float32)[:, None]).max(axis=0)
+        index = np.abs(moves[-1]) > _INDEX_REACH if self._index else np.zeros(moves.shape[1], np.bool_)
+        return np.array([np.count_nonzero((furthest > reach) | index) for reach in REACHES], np.int64)
 
     def _orders(self, orders: tuple[int, int]) -> tuple[int, int]:
         return orders if self._index else (orders[0], 1)
@@ -197,37 +204,43 @@ class Sample:
         return float(self.edges[row + side])
 
 
-def pilot_blocks(blocks: int) -> int:
-    """How many blocks the pilot looks at."""
-    return min(blocks, max(4, math.ceil(_SHARE * blocks ** (2 / 3))))
-
-
 def sample(comm: Communicator, scenarios: Scenarios, valuation: Valuation, screens: Screens | None, blocks: int) -> Sample:
     """Look at the first blocks, each rank at its share: through the most accurate screen, or by valuing them."""
-    count, moves = pilot_blocks(blocks), np.empty((scenarios.factors, BLOCK), np.float32)
+    count, moves = min(blocks, _BLOCKS), np.empty((scenarios.factors, BLOCK), np.float32)
     screen = screens.screen(screens.second[-1]) if screens else None
-    edges = _edges(_losses(scenarios.fill(0, moves), valuation, screen))
-    bins = len(edges) - 1
-    told = np.zeros(bins + len(REACHES), np.int64)
+    largest = float(np.abs(_losses(scenarios.fill(0, moves), valuation, screen)).max())
+    edges = _edges(8 * largest or 1.0)
+    losses, outside = [np.empty(0)], np.zeros(len(REACHES), np.int64)
+    left_out = [np.empty((scenarios.factors, 0), np.float32)]
     for block in range(count * comm.rank // comm.size, count * (comm.rank + 1) // comm.size):
-        losses = _losses(scenarios.fill(block, moves), valuation, screen)
-        places = np.clip(np.searchsorted(edges, losses, side="right") - 1, 0, bins - 1)
-        told[:bins] += np.bincount(places, minlength=bins)
-        if screens:
-            told[bins:] += [np.count_nonzero((np.abs(moves) > screens.reach(each)[:, None]).any(axis=0)) for each in REACHES]
+        scenarios.fill(block, moves)
+        if not screens or not screen:
+            left_out.append(moves.copy())
+            continue
+        known, beyond = _screened(moves, screen)
+        losses.append(known[~beyond])
+        left_out.append(moves[:, beyond])
+        outside += screens.outside(moves)
+    losses.append(total_loss(valuation(np.concatenate(left_out, axis=1))))
+    told = np.concatenate([np.histogram(np.clip(np.concatenate(losses), edges[0], edges[-1]), edges)[0], outside])
     total = np.empty_like(told)
     comm.Allreduce(told, total)
-    return Sample(count * BLOCK, total[:bins], edges, total[bins:], screen.bound if screen else 0.0)
+    return Sample(count * BLOCK, total[: len(edges) - 1], edges, total[len(edges) - 1 :], screen.bound if screen else 0.0)
+
+
+def _screened(moves: npt.NDArray[np.float32], screen: Screen) -> tuple[Reals, npt.NDArray[np.bool_]]:
+    """Losses of a block, and which of them mean nothing, for the scenario is out of reach."""
+    profit, outside = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.bool_)
+    screen(moves, profit, outside)
+    return -profit.astype(np.float64), outside
 
 
 def _losses(moves: npt.NDArray[np.float32], valuation: Valuation, screen: Screen | None) -> Reals:
-    profit, outside = np.zeros(BLOCK, np.float32), np.ones(BLOCK, np.bool_)
+    """Of a block's scenarios: of those within reach, or of all by valuing a few."""
     if screen:
-        screen(moves, profit, outside)
-    losses = -profit.astype(np.float64)
-    if outside.any():
-        losses[outside] = total_loss(valuation(moves[:, outside]))
-    return losses
+        losses, outside = _screened(moves, screen)
+        return losses[~outside]
+    return total_loss(valuation(moves[:, :WIDTH]))
 
 
 def total_loss(profits: Reals) -> Reals:
@@ -238,9 +251,8 @@ def total_loss(profits: Reals) -> Reals:
     return loss
 
 
-def _edges(losses: Reals) -> Reals:
-    """Bins for losses such as these, of both signs, and for some that are larger."""
-    largest = 8 * float(np.abs(losses).max()) or 1.0
+def _edges(largest: float) -> Reals:
+    """Bins for losses of both signs, as wide as they are large."""
     upper = np.geomspace(largest / _DEPTH, largest, _STEPS + 1)
     return np.concatenate([-upper[::-1], upper])
 
@@ -261,7 +273,7 @@ def choose(
     """
     low, high = zip(*(found.bracket(level, scenarios, margin) for level in levels), strict=True)
     least, largest = found.edge(0.9995 * found.scenarios, 0), found.edge(max(1.0, 0.0005 * found.scenarios), 1)
-    spread = least, largest + 0.25 * (largest - least)
+    spread = least, largest + max(0.25 * (largest - least), 1e-9 * abs(largest), 1e-30)
     first = second = None
     if screens:
         first, second, cost = min(
@@ -280,14 +292,14 @@ def _cost(
     outside = [float(found.outside[REACHES.index(which[0])]) / found.scenarios for which in (one, two)]
     passed = [min(1.0, share + found.beyond(low - screens.bound(which))) for share, which in zip(outside, (one, two), strict=True)]
     gather = 3.0 * book.factors
-    return _screened(book, one) + passed[0] * (gather + _screened(book, two)) + min(passed) * (gather + _valued(book))
+    return _quick(book, one) + passed[0] * (gather + _quick(book, two)) + min(passed) * (gather + _valued(book))
 
 
-def _screened(book: Book, which: tuple[float, int, int]) -> float:
+def _quick(book: Book, which: tuple[float, int, int]) -> float:
     """Of one scenario: two array operations a degree and underlying, and the product."""
     _, by_x, by_v = which
     return len(book.names) * (0.5 * (by_x - 1) + 0.016 * by_x * by_v) + 10
 
 
 def _valued(book: Book) -> float:
-    return 14.0 * len(book.options) + 10.0 * len(book.names)
+    return 12.5 * len(book.options) + 10.0 * len(book.names)

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +74,7 @@ class Surface:
         if crude <= self.error:
             return self.error + crude
         counts = [_GRID * count for count in shape]
-        on_grid = _basis(_nodes(counts[0]), shape[0]) @ left @ _basis(_nodes(counts[1]), shape[1]).T
+        on_grid = _at_nodes(counts[0], shape[0]) @ left @ _at_nodes(counts[1], shape[1]).T
         between = math.prod(1 / math.cos((count - 1) * math.pi / (2 * points)) for count, points in zip(shape, counts, strict=True))
         sup = between * float(np.abs(on_grid).max()) + _transform_error(shape, crude)
         return self.error + min(crude, sup)
@@ -147,7 +148,8 @@ def _best_ellipse(largest: Reals, most: int) -> Reals:
     """4 M r^-n / (r - 1), n = 0, 1, ... below the most, the least over the ellipses; logarithms, as r^-n may vanish."""
     with np.errstate(divide="ignore"):
         logs = np.log(4 * largest / (_RADII - 1)) - np.arange(most)[:, None] * np.log(_RADII)
-    return np.exp(np.where(np.isnan(logs), np.inf, logs).min(axis=1))
+    errors: Reals = np.exp(np.where(np.isnan(logs), np.inf, logs).min(axis=1))
+    return errors
 
 
 def _fewest(errors: Reals, enough: float, most: int) -> tuple[int, float]:
@@ -190,6 +192,13 @@ def _basis(points: Reals, count: int) -> Reals:
     return basis
 
 
+@cache
+def _at_nodes(points: int, count: int) -> Reals:
+    """Takes so many coefficients to values in so many nodes."""
+    return _basis(_nodes(points), count)
+
+
+@cache
 def _interpolation(count: int) -> Reals:
     """Takes values in the nodes to coefficients."""
     matrix = _basis(_nodes(count), count).T * (2 / count)
@@ -197,6 +206,7 @@ def _interpolation(count: int) -> Reals:
     return matrix
 
 
+@cache
 def _stretched(count: int, share: float) -> Reals:
     """Takes coefficients over a range to those over its inner share, exactly: the degree is the same."""
     return _interpolation(count) @ _basis(share * _nodes(count), count)
