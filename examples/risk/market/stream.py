@@ -76,7 +76,7 @@ class Stream:
         self._profit, self._outside = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.bool_)
         self._numbers, self._all = np.arange(BLOCK, dtype=np.int64), np.arange(BLOCK)
         self._to_value = Waiting(factors, WIDTH, self._value)
-        self._to_screen = Waiting(factors, WIDTH, self._look_again)
+        self._to_screen = Waiting(factors, BLOCK, self._look_again)  # a multiple of whatever a screen takes at a time
         self._screens = screens
         if screens:
             self._limits = [_limit(screen, tally.lowest) for screen in screens]
@@ -131,7 +131,7 @@ class Stream:
     def _look_again(self, moves: Moves, numbers: Integers, counted: Chosen) -> None:
         if not self._screens:
             raise AssertionError("nothing waits for a screen if there is none")
-        self._screens[1](moves, self._profit[:WIDTH], self._outside[:WIDTH])
+        self._screens[1](moves, self._profit, self._outside)
         profit, outside = self._profit[: len(numbers)], self._outside[: len(numbers)]
         known = counted | ~outside
         self._tally.count(profit, known & ~counted)
