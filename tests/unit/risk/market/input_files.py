@@ -13,7 +13,7 @@ FIRST = date(2007, 1, 1)
 HEADER = "underlying,type,quantity,strike,expiry,volatility"
 
 
-def price_rows(days: int = 900, names: Sequence[str] = NAMES, seed: int = 3) -> list[list[str]]:
+def price_rows(days: int = 950, names: Sequence[str] = NAMES, seed: int = 3) -> list[list[str]]:
     """Header and rows of correlated prices around 100, a date each day."""
     rng = np.random.default_rng(seed)
     moves = 0.01 * (rng.standard_normal((days, len(names))) + rng.standard_normal((days, 1)))

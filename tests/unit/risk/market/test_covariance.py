@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from examples.risk.market.covariance import (
@@ -17,21 +18,23 @@ from examples.risk.market.covariance import (
 from examples.risk.market.degrees import fit_degrees
 from examples.risk.market.prices import read_prices
 
+Reals = npt.NDArray[np.float64]
+
 
 @pytest.fixture(scope="module")
-def changes() -> np.ndarray:
+def changes() -> Reals:
     rng = np.random.default_rng(5)
-    return 0.02 * rng.standard_normal((400, 3)) @ np.array([[1, 0.5, 0.2], [0, 1, 0.3], [0, 0, 1]])
+    return np.asarray(0.02 * rng.standard_normal((400, 3)) @ np.array([[1, 0.5, 0.2], [0, 1, 0.3], [0, 0, 1]]))
 
 
-def test_sample_covariance_is_the_usual_one(changes: np.ndarray) -> None:
+def test_sample_covariance_is_the_usual_one(changes: Reals) -> None:
     """Squares about the mean over n - 1, and one factor is a matrix, too."""
     centred = changes - changes.mean(axis=0)
     np.testing.assert_allclose(sample_covariance(changes), centred.T @ centred / 399, rtol=1e-12)
     assert sample_covariance(changes[:, :1]).shape == (1, 1)
 
 
-def test_ewma_covariance_is_its_recursion(changes: np.ndarray) -> None:
+def test_ewma_covariance_is_its_recursion(changes: Reals) -> None:
     """C = lambda C + (1 - lambda) x x' from day to day, but for what is left of the beginning."""
     recursive = np.zeros((3, 3))
     for row in changes:
@@ -62,7 +65,7 @@ def test_a_history_has_a_window_and_a_factor_of_volatility() -> None:
     )
 
 
-def test_a_covariance_without_a_root_is_told_with_the_names(changes: np.ndarray) -> None:
+def test_a_covariance_without_a_root_is_told_with_the_names(changes: Reals) -> None:
     """Of two names that move as one, and of more names than days, the eigenvalue, the names and the remedy are told."""
     double = np.column_stack((changes, 2 * changes[:, 1]))
     told = str(definite_problem(sample_covariance(double), ["A", "B", "C", "B2"]))

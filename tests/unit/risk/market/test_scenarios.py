@@ -53,8 +53,9 @@ def test_the_table_of_factors_is_the_inverse_distribution(degrees: float) -> Non
 
 def test_a_block_is_a_function_of_its_number_and_the_seed() -> None:
     """A block has the same bits first or last, other blocks and seeds have other ones, and few degrees are refused."""
-    first = [Elliptical(COVARIANCE, 4.0, seed=1), Bootstrap(np.random.default_rng(1).standard_normal((90, 3)), 10, 3, seed=1)]
-    again = [Elliptical(COVARIANCE, 4.0, seed=1), Bootstrap(np.random.default_rng(1).standard_normal((90, 3)), 10, 3, seed=1)]
+    changes = np.random.default_rng(1).standard_normal((90, 3))
+    first: list[Scenarios] = [Elliptical(COVARIANCE, 4.0, seed=1), Bootstrap(changes, 10, 3, seed=1)]
+    again: list[Scenarios] = [Elliptical(COVARIANCE, 4.0, seed=1), Bootstrap(changes, 10, 3, seed=1)]
     for one, other in zip(first, again, strict=True):
         blocks = drawn(one, 3)
         out = np.empty((3, BLOCK), np.float32)
