@@ -8,6 +8,7 @@ is at least a threshold has been valued, and the wanted quantiles are not below 
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,6 +150,13 @@ class _Run:
         comm, before = self._comm, tally.done
         done = np.concatenate(comm.allgather(before)) if self._restart else before
         left = missing(done, self._blocks)
+        if len(left) < self._blocks and comm.rank == 0:
+            finished = (self._blocks - len(left)) * BLOCK
+            print(
+                f"goes on from a checkpoint: {finished:,} of {self._blocks * BLOCK:,} scenarios are done",
+                file=sys.stderr,
+                flush=True,
+            )
         mine = left[len(left) * comm.rank // comm.size : len(left) * (comm.rank + 1) // comm.size]
         rounds = math.ceil(math.ceil(len(left) / comm.size) / _ROUND)  # the same on all ranks, which meet to save
         with Progress(len(mine) * BLOCK, "scenarios", comm) as progress:

@@ -42,11 +42,12 @@ def test_values_have_units() -> None:
 
 def test_all_problems_are_told_at_once() -> None:
     """Every wrong value is named with what it must be."""
+    words = (
+        "--prices nowhere.csv --horizon 0d --scenarios 10 --model cauchy --degrees 2 --seed -1 --covariance mine --from 2015-01-01 "
+        "--to 2014-01-01 --rate 200% --stress-from crisis --no-stress --checkpoint-every never --speed high"
+    )
     with pytest.raises(BadArguments) as caught:
-        read_arguments(
-            "--prices nowhere.csv --horizon 0d --scenarios 10 --model cauchy --degrees 2 --seed -1 --covariance mine --from 2015-01-01 "
-            "--to 2014-01-01 --rate 200% --stress-from crisis --no-stress --checkpoint-every never --speed high".split()
-        )
+        read_arguments(words.split())
     told = "\n".join(caught.value.problems)
     for part in (
         "--speed: is not an argument of this program",
