@@ -4,8 +4,8 @@ Floats are ordered as their bits are, once those of negative ones are turned ove
 each 12 bits, add up their counts, and know with which bits the wanted one begins; so on with the next bits, of the values that
 begin so. Once only a few thousand of all ranks begin like those that are wanted, every rank is sent these, and sorts them. A
 message has 32 KiB: the more beginnings there are, the fewer further bits are counted. Ten of a million values take two messages
-of counts, ten of a billion four. Neither counts nor sorted values depend on how values are dealt out, so the
-results are the same on any number of ranks. A rank needs memory for a second copy of its values at worst, if all begin alike.
+of counts, ten of a billion four. Neither counts nor sorted values depend on how values are dealt out, so the results are the same
+on any number of ranks. A rank needs memory for a second copy of its values at worst, if all begin alike.
 """
 
 from __future__ import annotations

@@ -76,10 +76,10 @@ class Stream:
         self._profit, self._outside = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.bool_)
         self._numbers, self._all = np.arange(BLOCK, dtype=np.int64), np.arange(BLOCK)
         self._to_value = Waiting(factors, WIDTH, self._value)
-        self._to_screen = Waiting(factors, BLOCK, self._look_again)  # a multiple of whatever a screen takes at a time
         self._screens = screens
         if screens:
             self._limits = [_limit(screen, tally.lowest) for screen in screens]
+            self._to_screen = Waiting(factors, screens[1].width, self._look_again)
             self._sure = np.float32(-tally.surely)
 
     def block(self, number: int) -> None:
@@ -98,7 +98,8 @@ class Stream:
 
     def flush(self) -> None:
         """Let no scenario wait, but those that are put off."""
-        self._to_screen.flush()
+        if self._screens:
+            self._to_screen.flush()
         self._to_value.flush()
 
     def settle(self, comm: Communicator, needed: int) -> bool:
@@ -131,7 +132,8 @@ class Stream:
     def _look_again(self, moves: Moves, numbers: Integers, counted: Chosen) -> None:
         if not self._screens:
             raise AssertionError("nothing waits for a screen if there is none")
-        self._screens[1](moves, self._profit, self._outside)
+        width = moves.shape[1]
+        self._screens[1](moves, self._profit[:width], self._outside[:width])
         profit, outside = self._profit[: len(numbers)], self._outside[: len(numbers)]
         known = counted | ~outside
         self._tally.count(profit, known & ~counted)

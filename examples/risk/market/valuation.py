@@ -18,6 +18,7 @@ from examples.risk.numerics.normal_cdf import NormalCdf
 
 Reals = npt.NDArray[np.float64]
 WIDTH = 512  # scenarios of a batch
+_FURTHEST = 100.0  # logarithm of a price's change
 _ROWS = 64  # options at most that are valued at a time: a batch's scratch arrays of 2 MB nearly stay in a core's L2 cache
 
 
@@ -118,12 +119,19 @@ class Valuation:
         self._cdf = NormalCdf((2 * _ROWS, WIDTH))
 
     def __call__(self, moves: npt.NDArray[np.floating]) -> Reals:
-        """P&L by underlying, (underlyings, m), of any m scenarios, (factors, m)."""
+        """P&L by underlying, (underlyings, m), of any m scenarios, (factors, m).
+
+        Raises:
+            FloatingPointError: a move is no number, or takes a price beyond e**100 times what it is.
+        """
         count = moves.shape[1]
         result = np.empty((len(self.positions), count))
         for start in range(0, count, WIDTH):
             part = moves[:, start : start + WIDTH]
             wide = part.shape[1]
+            if not np.abs(part).max(initial=0.0) < _FURTHEST:
+                factor, column = (int(each[0]) for each in np.nonzero(~(np.abs(part) < _FURTHEST)))
+                raise FloatingPointError(f"a scenario moves factor {factor + 1} by {part[factor, column]}, where it has no price")
             self._moves[:, :wide] = part  # the rest holds old scenarios, whose values nobody takes: all arrays have one shape
             self._batch(result[:, start : start + wide])
         return result
