@@ -27,7 +27,11 @@ def distribution(losses: Losses, horizon: int) -> str:
     shares = losses.counts / losses.scenarios
     top = 3 * float(shares.max())
     floor = 10.0 ** math.floor(math.log10(max(0.5 / losses.scenarios, 1e-9)))
-    x = Axis(f"loss over {horizon} days{word}; gains are on the left", losses.edges[0] / unit, losses.edges[-1] / unit)
+    x = Axis(
+        f"loss over {horizon} day{'s' * (horizon > 1)}{word}; gains are on the left",
+        losses.edges[0] / unit,
+        losses.edges[-1] / unit,
+    )
     chart = Chart(f"Losses in {losses.scenarios:,} scenarios", x, Axis("share of scenarios", floor, top, log=True), width=960)
     chart.bars(losses.edges[1:-2] / unit, losses.edges[2:-1] / unit, shares[1:-1], color=BLUE)  # the outer ones hold all beyond
     marks = [(each.value_at_risk / unit, f"VaR {each.level:.1%}", ORANGE) for each in losses.measures]

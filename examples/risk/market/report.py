@@ -122,7 +122,7 @@ def table(study: Study, found: Found) -> str:
     rows = {
         "portfolio": f"{len(book.names)} underlyings, {len(book.options):,} options, worth {losses.value:,.0f} on {study.today}",
         "model": _told_model(study),
-        "scenarios": f"{losses.scenarios:,} of {study.arguments.horizon} days; {_told_screening(losses)}",
+        "scenarios": f"{losses.scenarios:,} of {_days(study.arguments.horizon)}; {_told_screening(losses)}",
         **{
             f"VaR {each.level:.1%}": f"{each.value_at_risk:,.0f}, between {each.interval[0]:,.0f} and {each.interval[1]:,.0f}"
             for each in losses.measures
@@ -138,6 +138,10 @@ def table(study: Study, found: Found) -> str:
     rows["results"] = str(study.arguments.out)
     width = max(map(len, rows)) + 2
     return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
+
+
+def _days(number: int) -> str:
+    return "one day" if number == 1 else f"{number} days"
 
 
 def _told_shortfall(losses: Losses) -> str:
