@@ -23,7 +23,7 @@ from examples.workload.communicator import Communicator
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Chosen = npt.NDArray[np.bool_]
-_STEPS = 2048  # between the thresholds that a level's quantile is expected in
+_STEPS = 1024  # between the thresholds that a level's quantile is expected in
 
 
 class Waiting:

@@ -115,7 +115,7 @@ class Valuation:
         self._price, self._still = np.empty(WIDTH), np.zeros(WIDTH)
         # Both d1 and d2 of a few options stand in one array: one call for the two makes half as many calls, 10 % of the time.
         self._d, self._phi = np.empty((2 * _ROWS, WIDTH)), np.empty((2 * _ROWS, WIDTH))
-        self._deviation, self._inverse = np.empty((_ROWS, WIDTH)), np.empty((_ROWS, WIDTH))
+        self._half, self._inverse = np.empty((_ROWS, WIDTH)), np.empty((_ROWS, WIDTH))
         self._cdf = NormalCdf((2 * _ROWS, WIDTH))
 
     def __call__(self, moves: npt.NDArray[np.floating]) -> Reals:
@@ -174,17 +174,16 @@ class Valuation:
     def _few(self, calls: Calls, few: slice, x: Reals, grown: Reals, shrunk: Reals, out: Reals) -> None:
         """Add the value of a few calls to ``out``."""
         n = few.stop - few.start
-        deviation, inverse, d, phi = self._deviation[:n], self._inverse[:n], self._d[: 2 * n], self._phi[: 2 * n]
+        half, inverse, d, phi = self._half[:n], self._inverse[:n], self._d[: 2 * n], self._phi[: 2 * n]
         first, second = d[:n], d[n:]
-        np.take(grown, calls.which[few], axis=0, out=deviation, mode="clip")
-        np.multiply(deviation, calls.deviation[few], out=deviation)
-        np.take(shrunk, calls.which[few], axis=0, out=inverse, mode="clip")
+        grown.take(calls.which[few], axis=0, out=half, mode="clip")
+        np.multiply(half, 0.5 * calls.deviation[few], out=half)
+        shrunk.take(calls.which[few], axis=0, out=inverse, mode="clip")
         np.multiply(inverse, 1.0 / calls.deviation[few], out=inverse)
-        np.add(x, calls.forward[few], out=first)
-        np.multiply(first, inverse, out=first)
-        np.multiply(deviation, 0.5, out=second)
-        np.add(first, second, out=first)
-        np.subtract(first, deviation, out=second)
+        np.add(x, calls.forward[few], out=second)
+        np.multiply(second, inverse, out=second)
+        np.add(second, half, out=first)
+        np.subtract(second, half, out=second)
         self._cdf(d, phi)
         np.multiply(phi[:n], calls.quantity[few], out=first)
         np.multiply(phi[n:], calls.paid[few], out=second)

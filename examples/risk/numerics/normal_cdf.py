@@ -6,7 +6,6 @@ Each of 4,353 cells has a parabola through its three Chebyshev nodes. ndtr takes
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,14 +46,13 @@ class NormalCdf:
         narrow, cell = self._narrow[:n], self._cell[:n]
         np.multiply(x, _CELLS, out=place)
         np.add(place, _LIMIT * _CELLS + 0.5, out=place)
-        np.clip(place, 0.5, _COUNT - 0.5, out=place)
+        place.clip(0.5, _COUNT - 0.5, out=place)
         np.floor(place, out=floor)
         np.copyto(narrow, floor, casting="unsafe")  # by way of 32 bits, which is twice as quick: 0.3 of 4.6 ns
         np.copyto(cell, narrow)
         np.subtract(place, floor, out=place)
-        take: Any = np.take  # numpy's types know no mode with out
-        take(self._bend, cell, out=term, mode="wrap")
-        take(self._value_and_slope, cell, out=two, mode="wrap")  # two numbers for the price of one: 0.3 ns
+        self._bend.take(cell, out=term, mode="wrap")
+        self._value_and_slope.take(cell, out=two, mode="wrap")  # two numbers for the price of one: 0.3 ns
         np.multiply(term, place, out=term)
         np.add(term, two.imag, out=term)
         np.multiply(term, place, out=term)
