@@ -17,7 +17,7 @@ import numpy.typing as npt
 from examples.risk.market.book import Book
 from examples.risk.market.scenarios import BLOCK, Scenarios
 from examples.risk.market.screen import Screen, rounding
-from examples.risk.market.surface import CannotBound, narrowed, surface
+from examples.risk.market.surface import CannotBound, narrowed, nodes, surface
 from examples.risk.market.valuation import WIDTH, Valuation
 from examples.workload.communicator import Communicator
 
@@ -86,7 +86,7 @@ class Screens:
     def __init__(self, comm: Communicator, book: Book, scenarios: Scenarios, valuation: Valuation) -> None:
         self._scale, self._held = np.maximum(scenarios.scale, 1e-6), len(book.names)
         self._index = book.moves_volatility
-        self.outer = self._needed_reach(scenarios)
+        self.outer = self._widest(valuation, self._needed_reach(scenarios))
         self.first = [(reach, *self._orders(orders)) for reach in REACHES if reach <= self.outer for orders in FIRST]
         self.second = [(self.outer, *self._orders(orders)) for orders in SECOND]
         self._most = self._orders(SECOND[-1])
@@ -137,6 +137,17 @@ class Screens:
             if np.count_nonzero((np.abs(moves) > self.reach(reach)[:, None]).any(axis=0)) <= _LEFT * BLOCK:
                 return reach
         return REACHES[-1]
+
+    def _widest(self, valuation: Valuation, needed: float) -> float:
+        """The needed reach, or the widest below it over which a bound can be proved for each position."""
+        for reach in reversed([each for each in REACHES if each <= needed]):
+            try:
+                for underlying, position in enumerate(valuation.positions):
+                    nodes(position, self._range(reach, underlying))
+            except CannotBound:
+                continue
+            return reach
+        return REACHES[0]
 
     def _range(self, deviations: float, underlying: int) -> tuple[float, float]:
         reach = self.reach(deviations)
