@@ -3,7 +3,8 @@
 **The proof.** Over |x| <= X, |v| <= V a sub-book's P&L is an entire function of x, and one of v that is analytic in a strip.
 A function that is analytic, and at most M in absolute value, within the ellipse with foci +-1 and half-axes that add up to r
 differs from its interpolant of degree n in Chebyshev's nodes by 4 M r^-n / (r - 1) at most (Trefethen, "Approximation Theory and
-Approximation Practice", 2013, theorem 8.2; in the zeros of T_(n+1) higher degrees alias as well, so it holds there, too). M has a closed form here, for with a, b real
+Approximation Practice", 2013, theorem 8.2; in the zeros of T_(n+1) higher degrees alias as well, so it holds there, too). M has a
+closed form here, for with a, b real
 
     |Phi(a + ib)| <= 1 + |b| exp((b^2 - a^2) / 2) / sqrt(2 pi)                                    (integrate phi from a to a + ib)
 

@@ -143,7 +143,7 @@ class _Run:
         if self._sample is None:
             self._sample = sample(self._comm, self._scenarios, self._valuation, self._screens, self._blocks)
         count = self._blocks * BLOCK
-        plan = choose(self._book, self._screens, self._sample, self._levels, count, margin=margin, reason=self._reason)
+        plan = choose(self._valuation, self._screens, self._sample, self._levels, count, margin=margin, reason=self._reason)
         plan = self._comm.bcast(plan)  # ranks on processors of two kinds must not differ in a threshold's last bit
         return Tally(plan, self._layout), plan
 
