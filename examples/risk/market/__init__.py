@@ -10,6 +10,7 @@ May import: numerics, examples.workload, batchhpc.rank, numpy, scipy; mpi4py in 
     inputs:      prices.py       daily prices of a file
                  portfolio.py    positions of a file
                  covariance.py   how factors have moved together
+                 covariance_file.py  the same, estimated by somebody else
                  degrees.py      of freedom, by likelihood
                  elliptical.py   normal and t scenarios
                  bootstrap.py    scenarios of past days

@@ -61,7 +61,7 @@ class Arguments:
         scenarios: how many; whole blocks are made.
         model: t, normal or bootstrap.
         degrees: of freedom of the t; None: fitted.
-        covariance: sample or ewma.
+        covariance: sample, ewma, or a file.
         bootstrap_days: consecutive days that are drawn together.
         volatility: the name of a volatility index among the prices, ewma or none; see `covariance.history_of`.
         rate: riskless, per year.
@@ -101,6 +101,11 @@ class Arguments:
         """Of scenarios."""
         return -(-self.scenarios // BLOCK)
 
+    def inputs(self) -> dict[str, str]:
+        """Files, by what they are."""
+        given = {} if self.covariance in COVARIANCES else {"covariance": self.covariance}
+        return {"prices": self.prices, "portfolio": self.portfolio, **given}
+
 
 def make_parser() -> Parser:
     """The arguments as ``--help`` shows them; all values are checked together, in `read_arguments`."""
@@ -120,7 +125,9 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--degrees", metavar="NU", help=f"of freedom of the t, {LEAST_DEGREES} or more, or 'fit' by likelihood (default: 4)"
     )
-    parser.add_argument("--covariance", metavar="C", help="sample (default), or ewma with lambda 0.94 a day")
+    parser.add_argument(
+        "--covariance", metavar="C", help="sample (default), ewma with lambda 0.94 a day, or a CSV of daily covariances with names"
+    )
     parser.add_argument("--bootstrap-days", metavar="DAYS", help="consecutive days that are drawn together (default: 1)")
     parser.add_argument(
         "--volatility-index",
@@ -192,8 +199,8 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
 def _check_model(given: Namespace, problems: list[str]) -> None:
     if given.model not in MODELS:
         problems.append(f"--model: is {given.model!r}, but must be one of {', '.join(MODELS)}")
-    if given.covariance not in (None, *COVARIANCES):
-        problems.append(f"--covariance: is {given.covariance!r}, but must be {' or '.join(COVARIANCES)}")
+    if given.covariance not in (None, *COVARIANCES) and (problem := input_problem("--covariance", given.covariance)):
+        problems.append(f"{problem}; it must be {', '.join(COVARIANCES)}, or a file")
     problems += [
         f"{name}: means nothing with --model {given.model}"
         for name in _ALONE.get(given.model, ())

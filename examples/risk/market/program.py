@@ -46,7 +46,7 @@ def work(comm: Communicator, study: Study) -> None:
             print(f"market: note: {note}", file=sys.stderr, flush=True)
     place = prepare(comm, arguments.out, NAMES)
     found = find(comm, study)
-    origin = provenance(comm, {"prices": arguments.prices, "portfolio": arguments.portfolio}, arguments.seed)
+    origin = provenance(comm, arguments.inputs(), arguments.seed)
     if comm.rank == 0:
         texts = {COMPONENTS: components_csv(study, found), TAIL: tail_csv(study, found)}
         if arguments.plots:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from examples.risk.market.arguments import COVARIANCES
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.found import Found
 from examples.risk.market.study import Source, Study
@@ -159,6 +160,8 @@ def _told_model(study: Study) -> str:
         name = f"t of {study.degrees:.2f} degrees of freedom (fitted, standard error {study.fitted.error:.2f})"
     else:
         name = f"t of {study.degrees:g} degrees of freedom" if math.isfinite(study.degrees) else "normal"
+    if study.arguments.covariance not in COVARIANCES:
+        return f"{name}; covariance of {study.arguments.covariance}"
     return f"{name}; {study.arguments.covariance} covariance of {window}"
 
 

@@ -10,19 +10,21 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from examples.risk.market.arguments import Arguments, Window
+from examples.risk.market.arguments import COVARIANCES, Arguments, Window
 from examples.risk.market.book import TRADING_DAYS, Book
 from examples.risk.market.bootstrap import Bootstrap
 from examples.risk.market.covariance import History, definite_problem, ewma_covariance, history_of, sample_covariance, still_problem
+from examples.risk.market.covariance_file import read_covariance
 from examples.risk.market.degrees import fit_degrees
 from examples.risk.market.elliptical import Elliptical
 from examples.risk.market.portfolio import read_portfolio
-from examples.risk.market.prices import Prices, malformed, read_prices
+from examples.risk.market.prices import Prices, read_prices
 from examples.risk.market.scenarios import Scenarios
 from examples.risk.numerics.estimates import Estimate
-from examples.workload.errors import BadArguments
+from examples.workload.errors import BadArguments, Malformed
 
 Reals = npt.NDArray[np.float64]
+_WINDOW = "--from, --to"
 _YEARS = 5  # of the window, where nothing is said
 
 
@@ -114,7 +116,7 @@ def open_study(arguments: Arguments) -> Study:
     today = prices.dates[-1].astype(date)
     problems: list[str] = []
     first = arguments.window.first or today.replace(year=today.year - _YEARS, day=min(today.day, 28))
-    normal = _source(arguments, history, Window(first, today), "--from, --to", problems)
+    normal = _source(arguments, history, Window(first, today), _WINDOW, problems)
     stressed = None
     notes = []
     if arguments.stress:
@@ -152,11 +154,15 @@ def _source(arguments: Arguments, history: History, window: Window, names: str, 
     if problem := within.problem():
         problems.append(f"{names}: {problem}")
         return None
-    estimate = ewma_covariance if arguments.covariance == "ewma" else sample_covariance
-    covariance = estimate(within.changes) * arguments.horizon
+    given = arguments.covariance not in COVARIANCES and names == _WINDOW  # and of stress the sample's
+    if given:
+        covariance = read_covariance(arguments.covariance, within.names) * arguments.horizon
+    else:
+        estimate = ewma_covariance if arguments.covariance == "ewma" else sample_covariance
+        covariance = estimate(within.changes) * arguments.horizon
     first, last = (within.dates[end].astype(date) for end in (0, -1))
     bootstrap = arguments.model == "bootstrap"
     problem = still_problem(covariance, within.names) if bootstrap else definite_problem(covariance, within.names)
     if problem:
-        raise malformed(arguments.prices, [f"from {first} to {last}: {problem}"])
+        raise Malformed(arguments.covariance, problem) if given else Malformed(arguments.prices, problem, f"from {first} to {last}")
     return Source(first, last, len(within.changes), within.names, covariance, within.changes.copy() if bootstrap else None)

@@ -55,7 +55,7 @@ def test_all_problems_are_told_at_once() -> None:
         "--portfolio: is missing",
         "--horizon: is '0d', but must be trading days from 1d to 252d, as in 10d",
         "--model: is 'cauchy', but must be one of t, normal, bootstrap",
-        "--covariance: is 'mine', but must be sample or ewma",
+        "--covariance: mine does not exist; it must be sample, ewma, or a file",
         "--out: is missing",
         "--scenarios: is '10', but must be a number from 1,000 on, as in 200k, 1M or 2G",
         "--degrees: is '2', but must be a number from 2.5",
