@@ -86,7 +86,7 @@ def _position(book: Book, underlying: int, damping: Reals, today: float) -> Posi
     puts = held.sign < 0
     discounted = held.strike * np.exp(-book.rate * (held.expiry - book.horizon))
     terms, series = np.unique(np.stack([held.strike, held.expiry, held.volatility]), axis=1, return_inverse=True)
-    quantity = np.bincount(series, held.quantity, terms.shape[1])
+    quantity = np.bincount(series, held.quantity, terms.shape[1]).astype(np.float64)
     (strike, expiry, volatility), damped = terms, np.zeros(terms.shape[1])
     damped[series] = damping[mine]
     left = expiry - book.horizon
