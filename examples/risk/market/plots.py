@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from examples.risk.market.backtest import Backtest
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.found import Found
 from examples.risk.market.study import Study
@@ -18,6 +19,7 @@ def charts(study: Study, found: Found) -> dict[str, str]:
         "distribution.svg": distribution(found.losses, study.arguments.horizon),
         "components.svg": components(study, found.losses),
         "convergence.svg": convergence(found),
+        **({"backtest.svg": backtest(found.backtest)} if found.backtest else {}),
     }
 
 
@@ -67,6 +69,25 @@ def components(study: Study, losses: Losses) -> str:
         chart.line([place - 0.35, place + 0.35, place + 0.35, place - 0.35, place - 0.35], [0, 0, value, value, 0], color=BLUE)
         chart.band([place - 0.35, place + 0.35], [min(0, value)] * 2, [max(0, value)] * 2, color=BLUE if value >= 0 else GREEN)
     chart.line([-0.7, len(values) - 0.3], [0, 0], color=GREY)
+    return chart.svg()
+
+
+def backtest(foretold: Backtest) -> str:
+    """Each day's loss, and what was foretold for it; losses beyond value at risk are red."""
+    days, losses = np.arange(len(foretold.losses), dtype=np.float64), foretold.losses
+    highest = float(max(losses.max(), foretold.shortfall.max()))
+    unit, word = _unit(np.array([highest, float(losses.min())]))
+    starts = [0, *(np.flatnonzero(np.diff(foretold.dates.astype("datetime64[Y]").astype(np.int64))) + 1).tolist()]
+    ticks = [(float(day), str(foretold.dates[day])[:4]) for day in starts[1:] if starts[1:]] or [(0.0, str(foretold.dates[0]))]
+    y = Axis(f"loss of a day{word}; gains are below 0", 1.1 * min(0.0, float(losses.min())) / unit, 1.1 * highest / unit)
+    x = Axis("day", 0, max(1, len(days) - 1), ticks=ticks[:: -(-len(ticks) // 16)])
+    beyond = losses > foretold.value_at_risk
+    chart = Chart(f"Back-test: {np.count_nonzero(beyond)} of {len(days):,} days beyond value at risk 99%", x, y, width=960)
+    chart.points(days[~beyond], losses[~beyond] / unit, color=GREY, size=2)
+    chart.line(days, foretold.value_at_risk / unit, color=ORANGE)
+    chart.line(days, foretold.shortfall / unit, color=BLUE)
+    chart.points(days[beyond], losses[beyond] / unit, color=RED, size=5)
+    chart.legend([("VaR 99%", ORANGE), ("ES 97.5%", BLUE), ("loss", GREY), ("loss beyond VaR", RED)])
     return chart.svg()
 
 
