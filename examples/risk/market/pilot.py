@@ -17,7 +17,7 @@ import numpy.typing as npt
 from examples.risk.market.book import Book
 from examples.risk.market.scenarios import BLOCK, Scenarios
 from examples.risk.market.screen import Screen, rounding
-from examples.risk.market.surface import CannotBound, narrowed, surface
+from examples.risk.market.surface import CannotBound, narrowed, nodes, surface
 from examples.risk.market.valuation import WIDTH, Valuation
 from examples.workload.communicator import Communicator
 
@@ -86,7 +86,7 @@ class Screens:
     def __init__(self, comm: Communicator, book: Book, scenarios: Scenarios, valuation: Valuation) -> None:
         self._scale, self._held = np.maximum(scenarios.scale, 1e-6), len(book.names)
         self._index = book.moves_volatility
-        self.outer = self._needed_reach(scenarios)
+        self.outer = self._widest(valuation, self._needed_reach(scenarios))
         self.first = [(reach, *self._orders(orders)) for reach in REACHES if reach <= self.outer for orders in FIRST]
         self.second = [(self.outer, *self._orders(orders)) for orders in SECOND]
         self._most = self._orders(SECOND[-1])
@@ -137,6 +137,17 @@ class Screens:
             if np.count_nonzero((np.abs(moves) > self.reach(reach)[:, None]).any(axis=0)) <= _LEFT * BLOCK:
                 return reach
         return REACHES[-1]
+
+    def _widest(self, valuation: Valuation, needed: float) -> float:
+        """The needed reach, or the widest below it over which a bound can be proved for each position."""
+        for reach in reversed([each for each in REACHES if each <= needed]):
+            try:
+                for underlying, position in enumerate(valuation.positions):
+                    nodes(position, self._range(reach, underlying))
+            except CannotBound:
+                continue
+            return reach
+        return REACHES[0]
 
     def _range(self, deviations: float, underlying: int) -> tuple[float, float]:
         reach = self.reach(deviations)
@@ -258,12 +269,19 @@ def _edges(largest: float) -> Reals:
 
 
 def choose(
-    book: Book, screens: Screens | None, found: Sample, levels: tuple[float, ...], scenarios: int, *, margin: float, reason: str
+    valuation: Valuation,
+    screens: Screens | None,
+    found: Sample,
+    levels: tuple[float, ...],
+    scenarios: int,
+    *,
+    margin: float,
+    reason: str,
 ) -> Plan:
     """The plan whose operations cost least, in nanoseconds as measured on one core (Zen 4).
 
     Args:
-        book: what is held.
+        valuation: of the book.
         screens: that may be used; None if everything shall be valued.
         found: by the pilot.
         levels: of the figures.
@@ -277,29 +295,29 @@ def choose(
     first = second = None
     if screens:
         first, second, cost = min(
-            ((one, two, _cost(book, screens, found, one, two, min(low))) for one in screens.first for two in screens.second),
+            ((one, two, _cost(valuation, screens, found, one, two, min(low))) for one in screens.first for two in screens.second),
             key=lambda each: each[2],
         )
-        if cost >= (everything := _valued(book)):
+        if cost >= (everything := _valued(valuation)):
             reason = f"no screen is worth its cost: {cost:.0f} ns a scenario are predicted with one, and {everything:.0f} without"
             first = second = None
     return Plan(levels, low, high, spread, first, second, reason)
 
 
 def _cost(
-    book: Book, screens: Screens, found: Sample, one: tuple[float, int, int], two: tuple[float, int, int], low: float
+    valuation: Valuation, screens: Screens, found: Sample, one: tuple[float, int, int], two: tuple[float, int, int], low: float
 ) -> float:
     outside = [float(found.outside[REACHES.index(which[0])]) / found.scenarios for which in (one, two)]
     passed = [min(1.0, share + found.beyond(low - screens.bound(which))) for share, which in zip(outside, (one, two), strict=True)]
-    gather = 3.0 * book.factors
-    return _quick(book, one) + passed[0] * (gather + _quick(book, two)) + min(passed) * (gather + _valued(book))
+    gather, held = 3.0 * len(screens.reach(1.0)), len(valuation.positions)
+    return _quick(held, one) + passed[0] * (gather + _quick(held, two)) + min(passed) * (gather + _valued(valuation))
 
 
-def _quick(book: Book, which: tuple[float, int, int]) -> float:
+def _quick(underlyings: int, which: tuple[float, int, int]) -> float:
     """Of one scenario: two array operations a degree and underlying, and the product."""
     _, by_x, by_v = which
-    return len(book.names) * (0.5 * (by_x - 1) + 0.016 * by_x * by_v) + 10
+    return underlyings * (0.5 * (by_x - 1) + 0.016 * by_x * by_v) + 10
 
 
-def _valued(book: Book) -> float:
-    return 12.5 * len(book.options) + 10.0 * len(book.names)
+def _valued(valuation: Valuation) -> float:
+    return 12.5 * valuation.series + 10.0 * len(valuation.positions)

@@ -102,32 +102,33 @@ class Stream:
             self._to_screen.flush()
         self._to_value.flush()
 
-    def settle(self, comm: Communicator, needed: int) -> bool:
-        """Value what was put off and can be among so many largest losses; whether these all are known then; collective.
+    def settle(self, comm: Communicator, needed: int) -> Integers | None:
+        """Value what was put off and can be among so many largest losses; collective.
 
         Let e be a loss such that so many scenarios' losses are at least e, those that were put off by their screen's word. Then the
         last of the largest is at least e - bound, and what a screen has below e - 2 bound is less.
+
+        Returns:
+            The histogram of all ranks' losses; None if fewer than so many losses are known.
         """
         tally, bound = self._tally, self._screens[1].bound if self._screens else 0.0
         put_off, numbers, moves = tally.put_off()
         low, high = tally.lowest, tally.surely
         edges = np.linspace(low, high, _STEPS + 1) if math.isfinite(low) and math.isfinite(high) else np.array([low, math.inf])
-        told = np.bincount(
-            np.clip(np.searchsorted(edges, np.concatenate([put_off, tally.losses]), side="right"), 0, len(edges)),
-            minlength=len(edges) + 1,
-        ).astype(np.int64)
+        places = np.searchsorted(edges, np.concatenate([put_off, tally.losses]), side="right")
+        told = np.concatenate([np.bincount(places, minlength=len(edges) + 1), tally.counts])
         total = np.empty_like(told)
         comm.Allreduce(told, total)
-        known = np.cumsum(total[::-1])[::-1][1:]  # losses from each edge on
-        places = np.flatnonzero(known >= needed)
-        if not len(places):
-            return False
-        edge = float(edges[places[-1]])
+        known = np.cumsum(total[len(edges) : 0 : -1])[::-1]  # losses from each edge on
+        enough = np.flatnonzero(known >= needed)
+        if not len(enough):
+            return None
+        edge = float(edges[enough[-1]])
         tally.raise_to(edge - bound)
         chosen = np.flatnonzero(put_off >= edge - 2 * bound)
         self._to_value.push(moves, chosen, numbers, np.ones(len(put_off), np.bool_))
         self._to_value.flush()
-        return True
+        return total[len(edges) + 1 :]
 
     def _look_again(self, moves: Moves, numbers: Integers, counted: Chosen) -> None:
         if not self._screens:

@@ -3,7 +3,8 @@
 **The proof.** Over |x| <= X, |v| <= V a sub-book's P&L is an entire function of x, and one of v that is analytic in a strip.
 A function that is analytic, and at most M in absolute value, within the ellipse with foci +-1 and half-axes that add up to r
 differs from its interpolant of degree n in Chebyshev's nodes by 4 M r^-n / (r - 1) at most (Trefethen, "Approximation Theory and
-Approximation Practice", 2013, theorem 8.2). M has a closed form here, for with a, b real
+Approximation Practice", 2013, theorem 8.2; in the zeros of T_(n+1) higher degrees alias as well, so it holds there, too). M has a
+closed form here, for with a, b real
 
     |Phi(a + ib)| <= 1 + |b| exp((b^2 - a^2) / 2) / sqrt(2 pi)                                    (integrate phi from a to a + ib)
 
@@ -104,16 +105,27 @@ def surface(valuation: Valuation, underlying: int, reach: tuple[float, float]) -
     gross = held + float(calls.sum())
     if gross == 0:
         return Surface(np.full((1, 1), position.cash), reach, abs(position.cash) * 8 * _ROUNDING)
-    error_x, error_v = _analytic_errors(position, reach)
-    count_x, off_x = _fewest(error_x, _FINENESS * gross, MOST[0])
+    (count_x, off_x), (count_v, off_v) = nodes(position, reach)
     norm_x = _norm(count_x)
-    count_v, off_v = _fewest(error_v * norm_x, _FINENESS * gross, MOST[1]) if reach[1] else (1, 0.0)
-    x, v = reach[0] * _nodes(count_x), reach[1] * _nodes(count_v)
+    x, v = reach[0] * _chebyshev(count_x), reach[1] * _chebyshev(count_v)
     values = valuation.one(underlying, np.repeat(x, count_v), np.tile(v, count_x)).reshape(count_x, count_v)
     by_x, by_v = _interpolation(count_x), _interpolation(count_v)
-    valued = (_VALUED * float(calls.sum()) + 8 * _ROUNDING * (gross + abs(position.cash))) * (1 + norm_x * _norm(count_v))
+    valued = (_VALUED * float(calls.sum()) + 256 * _ROUNDING * (gross + abs(position.cash))) * (1 + norm_x * _norm(count_v))
     error = off_x + off_v + valued + _transform_error(values.shape, float(np.abs(values).max()))
     return _trimmed(by_x @ values @ by_v.T, reach, error, _FINENESS * gross)
+
+
+def nodes(position: Position, reach: tuple[float, float]) -> tuple[tuple[int, float], tuple[int, float]]:
+    """How many nodes in x and in v are enough, and the errors then.
+
+    Raises:
+        CannotBound: it would take more than `MOST`.
+    """
+    held, calls = _sizes(position, reach[0])
+    enough = _FINENESS * (held + float(calls.sum()))
+    error_x, error_v = _analytic_errors(position, reach)
+    in_x = _fewest(error_x, enough, MOST[0])
+    return in_x, _fewest(error_v * _norm(in_x[0]), enough, MOST[1]) if reach[1] else (1, 0.0)
 
 
 def _sizes(position: Position, reach: float) -> tuple[float, Reals]:
@@ -181,7 +193,7 @@ def _transform_error(shape: tuple[int, ...], largest: float) -> float:
     return 8 * math.prod(shape) * (sum(shape) + 8) * _ROUNDING * largest
 
 
-def _nodes(count: int) -> Reals:
+def _chebyshev(count: int) -> Reals:
     nodes: Reals = np.cos(math.pi * (np.arange(count) + 0.5) / count)
     return nodes
 
@@ -195,13 +207,13 @@ def _basis(points: Reals, count: int) -> Reals:
 @cache
 def _at_nodes(points: int, count: int) -> Reals:
     """Takes so many coefficients to values in so many nodes."""
-    return _basis(_nodes(points), count)
+    return _basis(_chebyshev(points), count)
 
 
 @cache
 def _interpolation(count: int) -> Reals:
     """Takes values in the nodes to coefficients."""
-    matrix = _basis(_nodes(count), count).T * (2 / count)
+    matrix = _basis(_chebyshev(count), count).T * (2 / count)
     matrix[0] /= 2
     return matrix
 
@@ -209,4 +221,4 @@ def _interpolation(count: int) -> Reals:
 @cache
 def _stretched(count: int, share: float) -> Reals:
     """Takes coefficients over a range to those over its inner share, exactly: the degree is the same."""
-    return _interpolation(count) @ _basis(share * _nodes(count), count)
+    return _interpolation(count) @ _basis(share * _chebyshev(count), count)

@@ -136,9 +136,10 @@ class _Run:
             screens = self._screens.screen(plan.first), self._screens.screen(plan.second)
         stream = Stream(self._scenarios, self._valuation, screens, tally)
         self._go_through(stream, tally, plan)
-        if not stream.settle(self._comm, self._needed):
+        counts = stream.settle(self._comm, self._needed)
+        if counts is None:
             return None  # a wanted quantile is below the threshold
-        return self._conclude(tally, plan, max(each.bound for each in screens) if screens else 0.0)
+        return self._conclude(tally, plan, counts, max(each.bound for each in screens) if screens else 0.0)
 
     def _begin(self, margin: float) -> tuple[Tally, Plan]:
         if self._loaded and self._loaded.state:
@@ -150,7 +151,8 @@ class _Run:
         if self._sample is None:
             self._sample = sample(self._comm, self._scenarios, self._valuation, self._screens, self._blocks)
         count = self._blocks * BLOCK
-        plan = choose(self._book, self._screens, self._sample, self._levels, count, margin=margin, reason=self._reason)
+        plan = choose(self._valuation, self._screens, self._sample, self._levels, count, margin=margin, reason=self._reason)
+        plan = self._comm.bcast(plan)  # ranks on processors of two kinds must not differ in a threshold's last bit
         return Tally(plan, self._layout), plan
 
     def _go_through(self, stream: Stream, tally: Tally, plan: Plan) -> None:
@@ -178,7 +180,7 @@ class _Run:
                     self._restart.save(number, arrays=tally.arrays(), state=plan.told())
         stream.flush()
 
-    def _conclude(self, tally: Tally, plan: Plan, bound: float) -> Losses | None:
+    def _conclude(self, tally: Tally, plan: Plan, counts: Integers, bound: float) -> Losses | None:
         comm, count = self._comm, self._blocks * BLOCK
         places = [place for each in self._places for place in (each.tail, each.upper, each.lower)]
         found = order_statistics(tally.losses, -np.array([*places, self._worst]), comm)
@@ -194,16 +196,16 @@ class _Run:
                 self._levels, values.tolist(), lowers.tolist(), uppers.tolist(), sums, strict=True
             )
         )
-        rows, counts = _largest(comm, tally.worst, float(found[-1]), np.append(tally.counts, tally.revalued))
+        rows, revalued = _largest(comm, tally.worst, float(found[-1]), tally.revalued)
         rows = rows[: self._worst]
         orders = plan.first[1:] if plan.first else (0, 0)
-        screening = Screening(orders, bound, int(counts[-1]), proved=True, reason=plan.reason)
+        screening = Screening(orders, bound, revalued, proved=True, reason=plan.reason)
         return Losses(
             scenarios=count,
             value=float(value_today(self._book).sum()),
             measures=measures,
             edges=plan.bin_edges(),
-            counts=counts[:-1],
+            counts=counts,
             worst=rows[:, 0],
             worst_moves=rows[:, 2:].T,
             screening=screening,
@@ -219,16 +221,8 @@ def _measure(level: float, value: float, interval: tuple[float, float], sums: Re
     return Measure(level, value, interval, Estimate(mean, error), sums[:-3] / count)
 
 
-def _largest(comm: Communicator, mine: Reals, least: float, counts: Integers) -> tuple[Reals, Integers]:
-    """All ranks' rows from this loss on, in order, and the sums of their counts: each puts its rows into its place of one sum."""
-    rows = mine[mine[:, 0] >= least]
-    told = np.concatenate([np.zeros(comm.size, np.int64), counts])
-    told[comm.rank] = len(rows)
-    total = np.empty_like(told)
-    comm.Allreduce(told, total)
-    sent = np.zeros((int(total[: comm.size].sum()), mine.shape[1]))
-    start = int(total[: comm.rank].sum())
-    sent[start : start + len(rows)] = rows
-    found = np.empty_like(sent)
-    comm.Allreduce(sent, found)
-    return found[np.lexsort((found[:, 1], -found[:, 0]))], total[comm.size :]
+def _largest(comm: Communicator, mine: Reals, least: float, revalued: int) -> tuple[Reals, int]:
+    """All ranks' rows from this loss on, in order, a hundred in all; and how many scenarios they valued."""
+    rows, counts = zip(*comm.allgather((mine[mine[:, 0] >= least], revalued)), strict=True)
+    found = np.concatenate(rows)
+    return found[np.lexsort((found[:, 1], -found[:, 0]))], sum(counts)

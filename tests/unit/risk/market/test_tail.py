@@ -116,6 +116,10 @@ class Counting:
         self.sent.append(len(pickle.dumps(sendobj)))
         return self._comm.allgather(sendobj)  # type: ignore[no-any-return]
 
+    def bcast(self, obj: Any, /) -> Any:
+        self.sent.append(len(pickle.dumps(obj)))
+        return self._comm.bcast(obj)
+
 
 def test_little_is_sent():
     """For 20 underlyings at most 12 messages and 200 kB a rank, as many for twice the scenarios."""
@@ -138,7 +142,10 @@ def test_little_is_sent():
 class Misleading(StudentScenarios):
     """The pilot's scenarios are wilder than all that follow."""
 
+    drawn = 0
+
     def fill(self, block, out):
+        self.drawn += 1
         moves = super().fill(block, out)
         return moves if block < 12 else np.multiply(moves, np.float32(0.3), out=moves)
 
@@ -146,8 +153,10 @@ class Misleading(StudentScenarios):
 def test_a_pilot_that_misleads_changes_nothing():
     """Thresholds that turn out to be too high are found out in the end, and lower ones taken: the figures are right."""
     book = BOOKS["directional"]
-    found = measure(Alone(), book, Misleading(6), 48)
-    assert bits(found) == bits(measure(Alone(), book, Misleading(6), 48, brute_force=True))
+    scenarios = Misleading(6)
+    found = measure(Alone(), book, scenarios, 36)
+    assert scenarios.drawn > 2 * 36
+    assert bits(found) == bits(measure(Alone(), book, Misleading(6), 36, brute_force=True))
 
 
 def test_without_a_proof_everything_is_valued():
@@ -158,6 +167,16 @@ def test_without_a_proof_everything_is_valued():
     assert found.screening.revalued == found.scenarios
     assert found.screening.orders == (0, 0)
     assert found.screening.reason == "no bound of a screen's error can be proved at a useful price for the options on S1"
+
+
+def test_short_options_are_screened_over_a_narrower_range():
+    """What expires a day after the horizon has a bound up to some standard deviations: what moves further is valued."""
+    book = BOOKS["directional"]
+    short = replace(book, options=replace(book.options, expiry=book.options.expiry - 20 / 252))
+    found = measure(Alone(), short, scenarios_of(book), BLOCKS)
+    assert not found.screening.reason
+    assert found.screening.revalued < 0.3 * found.scenarios
+    assert bits(found) == bits(measure(Alone(), short, scenarios_of(book), BLOCKS, brute_force=True))
 
 
 def test_a_linear_book_has_the_closed_form():
