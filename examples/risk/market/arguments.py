@@ -14,6 +14,7 @@ from typing import Final
 from examples.risk.market.elliptical import LEAST_DEGREES
 from examples.risk.market.scenarios import BLOCK
 from examples.workload.arguments import (
+    WITHOUT_END,
     CheckpointPlan,
     Parser,
     add_checkpoint,
@@ -69,6 +70,8 @@ class Arguments:
         stress: of stressed expected shortfall; None: there is none.
         asked_for_stress: rather than by default.
         seed: of all draws.
+        incremental: whether expected shortfall without each underlying is found, too.
+        backtest: days of the back-test, 0 for none; None: all that can be foretold.
         brute_force: value every scenario.
         plots: whether charts are drawn.
         json: whether standard output is result.json.
@@ -90,6 +93,8 @@ class Arguments:
     stress: Window | None
     asked_for_stress: bool
     seed: int
+    incremental: bool
+    backtest: int | None
     brute_force: bool
     plots: bool
     json: bool
@@ -143,6 +148,12 @@ def make_parser() -> Parser:
     parser.add_argument("--stress-to", metavar="DATE", help=f"last day of it (default: {STRESS[1]})")
     parser.add_argument("--no-stress", action="store_true", help="no stressed expected shortfall")
     parser.add_argument("--seed", default="1", metavar="N", help="of all draws (default: 1)")
+    parser.add_argument(
+        "--incremental", action="store_true", help="what each underlying adds to expected shortfall: a run without each of them"
+    )
+    parser.add_argument(
+        "--backtest", nargs="?", const="500", metavar="DAYS", help="foretell the last DAYS, or 'all', one by one (default: 500)"
+    )
     parser.add_argument("--brute-force", action="store_true", help="value every scenario: the same figures in many times the time")
     parser.add_argument("--plots", action="store_true", help="charts of the losses, the components and the convergence")
     parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
@@ -185,6 +196,8 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         stress=_stress(given, problems),
         asked_for_stress=bool(given.stress_from or given.stress_to),
         seed=whole_number("--seed", given.seed, (0, 2**59), problems),
+        incremental=given.incremental,
+        backtest=_backtest(given, problems),
         brute_force=given.brute_force,
         plots=given.plots,
         json=given.json,
@@ -223,6 +236,12 @@ def _block_days(given: Namespace, horizon: int, problems: list[str]) -> int:
     if days > horizon:
         problems.append(f"--bootstrap-days: is {days} days, but must not be more than the horizon of {horizon}")
     return days
+
+
+def _backtest(given: Namespace, problems: list[str]) -> int | None:
+    if given.backtest == "all":
+        return None
+    return whole_number("--backtest", given.backtest, (1, WITHOUT_END), problems) if given.backtest else 0
 
 
 def _stress(given: Namespace, problems: list[str]) -> Window | None:

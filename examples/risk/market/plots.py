@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
+from examples.risk.market.backtest import Backtest
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.found import Found
 from examples.risk.market.study import Study
@@ -18,6 +20,7 @@ def charts(study: Study, found: Found) -> dict[str, str]:
         "distribution.svg": distribution(found.losses, study.arguments.horizon),
         "components.svg": components(study, found.losses),
         "convergence.svg": convergence(found),
+        **({"backtest.svg": backtest(found.backtest)} if found.backtest else {}),
     }
 
 
@@ -70,6 +73,30 @@ def components(study: Study, losses: Losses) -> str:
     return chart.svg()
 
 
+def backtest(foretold: Backtest) -> str:
+    """Each day's loss, and what was foretold for it; losses beyond value at risk are red."""
+    days, losses = np.arange(len(foretold.losses), dtype=np.float64), foretold.losses
+    highest = float(max(losses.max(), foretold.shortfall.max()))
+    unit, word = _unit(np.array([highest, float(losses.min())]))
+    y = Axis(f"loss of a day{word}; gains are below 0", 1.1 * min(0.0, float(losses.min())) / unit, 1.4 * highest / unit)
+    x = Axis("day", 0, max(1, len(days) - 1), ticks=_months(foretold.dates))
+    beyond = losses > foretold.value_at_risk
+    chart = Chart(f"Back-test: {np.count_nonzero(beyond)} of {len(days):,} days beyond value at risk 99%", x, y, width=960)
+    chart.points(days[~beyond], losses[~beyond] / unit, color=GREY, size=2)
+    chart.line(days, foretold.value_at_risk / unit, color=ORANGE)
+    chart.line(days, foretold.shortfall / unit, color=BLUE)
+    chart.points(days[beyond], losses[beyond] / unit, color=RED, size=5)
+    chart.legend([("VaR 99%", ORANGE), ("ES 97.5%", BLUE), ("loss", GREY), ("loss beyond VaR", RED)])
+    return chart.svg()
+
+
+def _months(dates: npt.NDArray[np.datetime64], most: int = 12) -> list[tuple[float, str]]:
+    """Where months begin: so many of them, as far apart as is needed."""
+    months = dates.astype("datetime64[M]")
+    starts = (np.flatnonzero(months[1:] != months[:-1]) + 1).tolist()
+    return [(float(day), str(months[day])) for day in starts[:: max(1, -(-len(starts) // most))]] or [(0.0, str(dates[0]))]
+
+
 def convergence(found: Found) -> str:
     """Expected shortfall and its 95 % interval against the number of scenarios."""
     points = found.convergence
@@ -93,7 +120,7 @@ def convergence(found: Found) -> str:
     return chart.svg()
 
 
-def _unit(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, str]:
+def _unit(values: npt.NDArray[np.float64]) -> tuple[float, str]:
     """Of money, so that labels are short."""
     largest = float(np.abs(values).max(initial=0.0))
     return (1e6, ", millions") if largest >= 5e6 else (1e3, ", thousands") if largest >= 5e3 else (1.0, "")

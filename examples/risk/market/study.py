@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.market.arguments import COVARIANCES, Arguments, Window
+from examples.risk.market.backtest import WINDOW, most_days
 from examples.risk.market.book import TRADING_DAYS, Book
 from examples.risk.market.bootstrap import Bootstrap
 from examples.risk.market.covariance import History, definite_problem, ewma_covariance, history_of, sample_covariance, still_problem
@@ -59,6 +60,8 @@ class Study:
         normal, stressed: windows; the latter None if there is none.
         degrees: of freedom, infinite for normal scenarios; nan for the bootstrap.
         fitted: how these were found; None if they were given.
+        history: all days, for the back-test only; None without one.
+        backtest: its days; 0 without one.
         notes: what the user should know.
     """
 
@@ -69,6 +72,8 @@ class Study:
     stressed: Source | None
     degrees: float
     fitted: Estimate | None
+    history: History | None
+    backtest: int
     notes: tuple[str, ...]
 
     def scenarios(self, source: Source) -> Scenarios:
@@ -127,11 +132,32 @@ def open_study(arguments: Arguments) -> Study:
             problems.append(f"--stress-from, --stress-to: {missing}")
         else:
             stressed = _source(arguments, history, arguments.stress, "--stress-from, --stress-to", problems)
+    days = _days_foretold(arguments, history, problems)
     if problems or normal is None:
         raise BadArguments(problems)
     fitted = fit_degrees(history.between(normal.first, normal.last).changes) if arguments.degrees is None else None
     degrees = fitted.value if fitted else math.nan if arguments.degrees is None else arguments.degrees
-    return Study(arguments, book, today, normal, stressed, degrees, fitted, tuple(notes))
+    return Study(
+        arguments=arguments,
+        book=book,
+        today=today,
+        normal=normal,
+        stressed=stressed,
+        degrees=degrees,
+        fitted=fitted,
+        history=history if days else None,
+        backtest=days,
+        notes=tuple(notes),
+    )
+
+
+def _days_foretold(arguments: Arguments, history: History, problems: list[str]) -> int:
+    most = most_days(history)
+    if arguments.backtest == 0 or (arguments.backtest or 1) <= most:
+        return most if arguments.backtest is None else arguments.backtest
+    known = f"the prices have {len(history.changes):,} daily changes, of which the first {WINDOW} are needed to begin with"
+    problems.append(f"--backtest: is {arguments.backtest or 'all'} days, but {known}")
+    return 0
 
 
 def _check_names(arguments: Arguments, prices: Prices) -> None:

@@ -23,7 +23,7 @@ HOLDINGS = ["AAA,share,900,,,", "CCC,share,-200,,,"] + [
         ("CCC", "put", -400, 100, 0.5, 0.35),
     )
 ]
-CHARTS = {"distribution.svg", "components.svg", "convergence.svg"}
+CHARTS = {"distribution.svg", "components.svg", "backtest.svg", "convergence.svg"}
 
 
 @pytest.fixture
@@ -46,12 +46,13 @@ def test_results_are_the_same_bytes_on_any_number_of_ranks(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Tables, charts and the figures of result.json are the same from one, two and three ranks; components add up to the whole."""
-    assert main(Alone(), [*words, "--plots", "--out", str(tmp_path / "1")]) == 0
+    asked = [*words, "--plots", "--incremental", "--backtest", "20", "--out"]
+    assert main(Alone(), [*asked, str(tmp_path / "1")]) == 0
     table = capsys.readouterr().out
-    assert run_ranks(2, lambda comm: main(comm, [*words, "--plots", "--out", str(tmp_path / "2")])) == [0, 0]
-    assert run_ranks(3, lambda comm: main(comm, [*words, "--plots", "--out", str(tmp_path / "3")])) == [0, 0, 0]
+    assert run_ranks(2, lambda comm: main(comm, [*asked, str(tmp_path / "2")])) == [0, 0]
+    assert run_ranks(3, lambda comm: main(comm, [*asked, str(tmp_path / "3")])) == [0, 0, 0]
     first = {path.name: path.read_bytes() for path in sorted((tmp_path / "1").iterdir())}
-    assert set(first) == {"result.json", "components.csv", "tail.csv", "convergence.csv", *CHARTS}
+    assert set(first) == {"result.json", "components.csv", "tail.csv", "backtest.csv", "convergence.csv", *CHARTS}
     told = result(tmp_path / "1")
     for size in ("2", "3"):
         assert {path.name for path in (tmp_path / size).iterdir()} == set(first)
@@ -63,9 +64,33 @@ def test_results_are_the_same_bytes_on_any_number_of_ranks(
     shortfall = figures["expected_shortfall"]["0.975"]["value"]
     assert sum(figures["components"].values()) == pytest.approx(shortfall, rel=1e-12)
     assert f"ES 97.5%       {shortfall:,.0f}, between" in table
-    assert rows(tmp_path / "1" / "components.csv")[-1] == ["total", str(shortfall), "1.0"]
+    components = rows(tmp_path / "1" / "components.csv")
+    assert components[-1][:4] == ["total", str(told["portfolio"]["value"]), str(shortfall), "1.0"]
+    for name, value, part, share, growth, added, error in components[1:-1]:
+        assert float(part) == figures["components"][name] == pytest.approx(float(share) * shortfall)
+        assert float(growth) == pytest.approx(float(part) / float(value))
+        assert (
+            float(added)
+            == figures["incremental"][name]["adds"]
+            == pytest.approx(shortfall - figures["incremental"][name]["without"])
+        )
+        assert float(error) > 0
     assert figures["screening"]["proved"] is True
-    assert set(told["run"]["communication"]) == {"losses", "stressed", "convergence"}
+    assert set(told["run"]["communication"]) == {"losses", "stressed", "incremental", "backtest", "convergence"}
+
+
+def test_the_back_test_is_told(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each day has a row; exceptions are the days whose loss is beyond value at risk; 250 days have a traffic light."""
+    assert main(Alone(), [*words, "--no-stress", "--model", "bootstrap", "--backtest", "all", "--out", str(tmp_path / "out")]) == 0
+    told = result(tmp_path / "out")["figures"]["backtest"]
+    header, *days = rows(tmp_path / "out" / "backtest.csv")
+    assert header == ["date", "loss", "var_99", "var_97.5", "es_97.5", "beyond_var_99"]
+    assert told["days"] == len(days) == 449  # 949 changes, less the 500 before them
+    assert (told["first"], told["last"]) == (days[0][0], days[-1][0]) == ("2008-05-16", "2009-08-07")
+    assert told["exceptions"] == sum(float(day[1]) > float(day[2]) for day in days) == sum(int(day[5]) for day in days)
+    assert told["traffic_light"]["exceptions"] == sum(int(day[5]) for day in days[-250:])
+    assert 0 < told["kupiec"]["p_value"] <= 1
+    assert f"back-test      {told['exceptions']} of 449 days beyond VaR 99%, 4.5 expected" in capsys.readouterr().out
 
 
 def test_brute_force_has_the_same_figures(tmp_path: Path, words: list[str]) -> None:
@@ -141,6 +166,7 @@ def test_what_does_not_fit_is_told_before_anything_is_computed(
         (["--volatility-index", "VIX"], 2, "--volatility-index: is 'VIX', but must be ewma, none, or a column of"),
         (["--from", "2009-08-01"], 2, "--from, --to: there are 7 daily changes in the window, but at least 60 are needed"),
         (["--stress-from", "2006-01-01"], 2, "--stress-from, --stress-to: the window from 2006-01-01 to 2009-06-30 is not within"),
+        (["--backtest"], 2, "--backtest: is 500 days, but the prices have 949 daily changes, of which the first 500 are needed"),
         (["--to", "2006-01-01"], 2, "--to: is 2006-01-01, but prices begin after it"),
         (["--horizon", "90d"], 65, "expiry: is 0.3 years, but must be after the horizon of 0.3571 years"),
         (["--volatility-index", "BBB"], 65, "line 5, underlying: BBB has no prices"),
