@@ -29,6 +29,7 @@ _LEFT = 0.003  # scenarios that the second screen may leave out of its reach, fo
 FIRST = ((6, 3), (8, 4), (10, 4), (12, 5), (16, 6), (20, 7), (24, 8))  # orders of the first screen that are tried, in x and v
 SECOND = ((20, 7), (28, 9), (36, 10))  # and of the second
 _STEPS = 1024  # bins of the pilot's losses of each sign, on a logarithmic scale
+_DEAR = 32  # a pilot without screens takes one block of so many, for it costs as much as these
 _DEPTH = 1e5  # ratio of the largest to the least of these
 _BLOCKS = 12  # of the pilot: what a vague threshold leaves open is decided before it is valued, so few are enough
 _BINS = 200  # of the histogram
@@ -217,7 +218,8 @@ class Sample:
 
 def sample(comm: Communicator, scenarios: Scenarios, valuation: Valuation, screens: Screens | None, blocks: int) -> Sample:
     """Look at the first blocks, each rank at its share: through the most accurate screen, or by valuing them."""
-    count, moves = min(blocks, _BLOCKS), np.empty((scenarios.factors, BLOCK), np.float32)
+    count = min(blocks, _BLOCKS) if screens else max(1, min(_BLOCKS, blocks // _DEAR))
+    moves = np.empty((scenarios.factors, BLOCK), np.float32)
     screen = screens.screen(screens.second[-1]) if screens else None
     largest = float(np.abs(_losses(scenarios.fill(0, moves), valuation, screen)).max())
     edges = _edges(8 * largest or 1.0)
