@@ -17,7 +17,7 @@ import numpy.typing as npt
 from examples.risk.market.book import Book
 from examples.risk.market.scenarios import BLOCK, Scenarios
 from examples.risk.market.screen import Screen, rounding
-from examples.risk.market.surface import CannotBound, narrowed, nodes, surface
+from examples.risk.market.surface import CannotBound, Nodes, narrowed, nodes, surface
 from examples.risk.market.valuation import WIDTH, Valuation
 from examples.workload.communicator import Communicator
 
@@ -26,12 +26,12 @@ Counts = npt.NDArray[np.int64]
 REACHES = (3.0, 4.0, 5.6, 8.0, 11.0, 16.0)  # of screens, in standard deviations
 _INDEX_REACH = 1.5  # log change of the volatility index, at most: beyond, short options' prices bend too much for a polynomial
 _LEFT = 0.003  # scenarios that the second screen may leave out of its reach, for these are valued
-FIRST = ((6, 3), (8, 4), (10, 4), (12, 5), (16, 6), (20, 7), (24, 8))  # orders of the first screen that are tried, in x and v
+FIRST = ((6, 3), (8, 4), (12, 5), (16, 6), (20, 7))  # orders of the first screen that are tried, in x and v
 SECOND = ((20, 7), (28, 9), (36, 10))  # and of the second
 _STEPS = 1024  # bins of the pilot's losses of each sign, on a logarithmic scale
 _DEAR = 32  # a pilot without screens takes one block of so many, for it costs as much as these
 _DEPTH = 1e5  # ratio of the largest to the least of these
-_BLOCKS = 12  # of the pilot: what a vague threshold leaves open is decided before it is valued, so few are enough
+_BLOCKS = 8  # of the pilot: what a vague threshold leaves open is decided before it is valued, so few are enough
 _BINS = 200  # of the histogram
 
 
@@ -87,7 +87,7 @@ class Screens:
     def __init__(self, comm: Communicator, book: Book, scenarios: Scenarios, valuation: Valuation) -> None:
         self._scale, self._held = np.maximum(scenarios.scale, 1e-6), len(book.names)
         self._index = book.moves_volatility
-        self.outer = self._widest(valuation, self._needed_reach(scenarios))
+        self.outer, self._nodes = self._widest(valuation, self._needed_reach(scenarios))
         self.first = [(reach, *self._orders(orders)) for reach in REACHES if reach <= self.outer for orders in FIRST]
         self.second = [(self.outer, *self._orders(orders)) for orders in SECOND]
         self._most = self._orders(SECOND[-1])
@@ -139,16 +139,14 @@ class Screens:
                 return reach
         return REACHES[-1]
 
-    def _widest(self, valuation: Valuation, needed: float) -> float:
-        """The needed reach, or the widest below it over which a bound can be proved for each position."""
+    def _widest(self, valuation: Valuation, needed: float) -> tuple[float, list[Nodes]]:
+        """The needed reach, or the widest below it over which a bound can be proved for each position; and their nodes."""
         for reach in reversed([each for each in REACHES if each <= needed]):
             try:
-                for underlying, position in enumerate(valuation.positions):
-                    nodes(position, self._range(reach, underlying))
+                return reach, [nodes(each, self._range(reach, row)) for row, each in enumerate(valuation.positions)]
             except CannotBound:
                 continue
-            return reach
-        return REACHES[0]
+        return REACHES[0], []
 
     def _range(self, deviations: float, underlying: int) -> tuple[float, float]:
         reach = self.reach(deviations)
@@ -162,15 +160,20 @@ class Screens:
     def _found(self, valuation: Valuation, underlying: int) -> Reals:
         """Errors of all screens in one position, then the coefficients of the most accurate."""
         try:
-            whole = surface(valuation, underlying, self._range(self.outer, underlying))
+            known = self._nodes[underlying] if self._nodes else None
+            whole = surface(valuation, underlying, self._range(self.outer, underlying), known)
         except CannotBound:
             return np.full(len(self.first) + len(self.second) + math.prod(self._most), np.inf)
         best = np.zeros(self._most)
         rows, columns = (min(pair) for pair in zip(self._most, whole.coefficients.shape, strict=True))
         best[:rows, :columns] = whole.coefficients[:rows, :columns]
-        inner = {reach: whole.within(self._range(reach, underlying)) for reach in {each[0] for each in self.first} - {self.outer}}
-        inner[self.outer] = whole
-        errors = [inner[reach].error_of(self._cut(best, underlying, reach, orders)) for reach, *orders in self.first + self.second]
+        inner = {
+            reach: (whole, best)
+            if reach == self.outer
+            else (whole.within(self._range(reach, underlying)), self._cut(best, underlying, reach, self._most))
+            for reach in {each[0] for each in self.first + self.second}
+        }
+        errors = [inner[reach][0].error_of(inner[reach][1][:by_x, :by_v]) for reach, by_x, by_v in self.first + self.second]
         return np.concatenate([errors, best.ravel()])
 
 

@@ -147,7 +147,7 @@ class Misleading(StudentScenarios):
     def fill(self, block, out):
         self.drawn += 1
         moves = super().fill(block, out)
-        return moves if block < 12 else np.multiply(moves, np.float32(0.3), out=moves)
+        return moves if block < 8 else np.multiply(moves, np.float32(0.3), out=moves)
 
 
 def test_a_pilot_that_misleads_changes_nothing():
@@ -221,7 +221,7 @@ def test_a_run_that_was_killed_goes_on_with_other_ranks(sizes, tmp_path, monkeyp
         return found, blocks - scenarios.left
 
     for number, size in enumerate(sizes[:-1]):
-        pilot = 0 if number else 2 + 12 // size  # blocks; it is not done again
+        pilot = 0 if number else 2 + 8 // size  # blocks; it is not done again
         with pytest.raises(Stopped):
             run_ranks(size, partial(program, pilot + 5))
     last = run_ranks(sizes[-1], partial(program, 10**9))
