@@ -18,8 +18,9 @@ from scipy.special import bdtrik, betainc
 from batchhpc.rank import Progress, order_statistics
 from examples.risk.market.book import Book
 from examples.risk.market.figures import LEVELS, Losses, Measure, Screening
-from examples.risk.market.pilot import Plan, Sample, Screens, choose, sample
+from examples.risk.market.pilot import Plan, Sample, choose, sample
 from examples.risk.market.scenarios import BLOCK, Scenarios
+from examples.risk.market.screens import Screens
 from examples.risk.market.stream import Stream
 from examples.risk.market.tally import WORST, Layout, Tally, intervals, missing
 from examples.risk.market.valuation import Valuation, value_today

@@ -103,6 +103,14 @@ def _position(book: Book, underlying: int, damping: Reals, today: float) -> Posi
     return Position(spot, shares, float((held.quantity * discounted)[puts].sum()) - today, calls)
 
 
+def total_loss(profits: Reals) -> Reals:
+    """Loss of the book from P&L by underlying, (underlyings, m); added in their order, so that bits depend on no batch."""
+    loss = np.zeros(profits.shape[1])
+    for row in profits:
+        np.subtract(loss, row, out=loss)
+    return loss
+
+
 class Valuation:
     """Profit and loss of a book, scenario by scenario.
 
