@@ -192,7 +192,7 @@ class _Run:
             return None  # components are not known of all losses beyond it
         sums = tally.beyond(dict(enumerate(values.tolist()))).reduce(comm).value()
         measures = tuple(
-            _measure(level, value, (low, up), row, tally.origin)
+            _measure(level, value, (low, up), row)
             for level, value, low, up, row in zip(
                 self._levels, values.tolist(), lowers.tolist(), uppers.tolist(), sums, strict=True
             )
@@ -213,11 +213,11 @@ class _Run:
         )
 
 
-def _measure(level: float, value: float, interval: tuple[float, float], sums: Reals, origin: float) -> Measure:
+def _measure(level: float, value: float, interval: tuple[float, float], sums: Reals) -> Measure:
     """The figures of one level from its sums; the error of expected shortfall has the tail's variance and the quantile's."""
     total, squares, count = sums[-3:].tolist()
     mean = total / count
-    variance = max(0.0, squares / count - (mean - origin) ** 2)
+    variance = max(0.0, squares / count - mean * mean)
     error = math.sqrt((variance + level * (mean - value) ** 2) / count)
     return Measure(level, value, interval, Estimate(mean, error), sums[:-3] / count)
 
