@@ -16,9 +16,9 @@ from batchhpc.rank import Progress
 from examples.risk.market.book import TRADING_DAYS, Book
 from examples.risk.market.covariance import History, sample_covariance
 from examples.risk.market.elliptical import MIXING, NORMALS, Elliptical, Mixing
-from examples.risk.market.pilot import Screens
 from examples.risk.market.scenarios import BLOCK
 from examples.risk.market.screen import Screen
+from examples.risk.market.screens import Screens
 from examples.risk.market.valuation import Valuation
 from examples.risk.numerics.normals import Normals
 from examples.risk.numerics.philox import Philox

@@ -13,11 +13,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from examples.risk.market.pilot import total_loss
 from examples.risk.market.scenarios import BLOCK, Moves, Scenarios
 from examples.risk.market.screen import Screen
 from examples.risk.market.tally import Tally
-from examples.risk.market.valuation import WIDTH, Valuation
+from examples.risk.market.valuation import WIDTH, Valuation, total_loss
 from examples.workload.communicator import Communicator
 
 Reals = npt.NDArray[np.float64]

@@ -18,8 +18,9 @@ from scipy.special import bdtrik, betainc
 from batchhpc.rank import Progress, order_statistics
 from examples.risk.market.book import Book
 from examples.risk.market.figures import LEVELS, Losses, Measure, Screening
-from examples.risk.market.pilot import Plan, Sample, Screens, choose, sample
+from examples.risk.market.pilot import Plan, Sample, choose, sample
 from examples.risk.market.scenarios import BLOCK, Scenarios
+from examples.risk.market.screens import Screens
 from examples.risk.market.stream import Stream
 from examples.risk.market.tally import WORST, Layout, Tally, intervals, missing
 from examples.risk.market.valuation import Valuation, value_today
@@ -191,7 +192,7 @@ class _Run:
             return None  # components are not known of all losses beyond it
         sums = tally.beyond(dict(enumerate(values.tolist()))).reduce(comm).value()
         measures = tuple(
-            _measure(level, value, (low, up), row, tally.origin)
+            _measure(level, value, (low, up), row)
             for level, value, low, up, row in zip(
                 self._levels, values.tolist(), lowers.tolist(), uppers.tolist(), sums, strict=True
             )
@@ -212,11 +213,11 @@ class _Run:
         )
 
 
-def _measure(level: float, value: float, interval: tuple[float, float], sums: Reals, origin: float) -> Measure:
+def _measure(level: float, value: float, interval: tuple[float, float], sums: Reals) -> Measure:
     """The figures of one level from its sums; the error of expected shortfall has the tail's variance and the quantile's."""
     total, squares, count = sums[-3:].tolist()
     mean = total / count
-    variance = max(0.0, squares / count - (mean - origin) ** 2)
+    variance = max(0.0, squares / count - mean * mean)
     error = math.sqrt((variance + level * (mean - value) ** 2) / count)
     return Measure(level, value, interval, Estimate(mean, error), sums[:-3] / count)
 

@@ -26,7 +26,7 @@ EXTRA = 3  # columns behind the components
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Columns of a row: components by underlying, the loss, the square of what it is above the lowest threshold, and one.
+    """Columns of a row: components by underlying, the loss, its square, and one.
 
     Attributes:
         underlyings: how many.
@@ -61,7 +61,6 @@ class Tally:
         self._low, self._high = np.array(plan.low), np.array(plan.high)
         self._tops = np.sort(self._high)
         self.lowest = float(self._low.min())
-        self._origin = self.lowest if np.isfinite(self.lowest) else 0.0
         first, last = plan.edges
         self._bins = len(plan.bin_edges()) - 1
         self._per_bin = self._bins / (last - first) if last > first else 0.0
@@ -100,7 +99,7 @@ class Tally:
         found = losses[tail]
         rows = np.empty((len(found), self._layout.columns))
         np.negative(profits[:, tail].T, out=rows[:, : self._layout.underlyings])
-        rows[:, -3], rows[:, -2], rows[:, -1] = found, np.square(found - self._origin), 1.0
+        rows[:, -3], rows[:, -2], rows[:, -1] = found, np.square(found), 1.0
         self._losses.append(found)
         self._pending.append(rows)
         self._waiting += len(rows)
@@ -174,11 +173,6 @@ class Tally:
             total.add(kept[(kept[:, -3] >= value) & (kept[:, -3] <= top)])
             states.append(total.state()[:, :, None])
         return ExactSum.from_state(np.concatenate(states, axis=2))
-
-    @property
-    def origin(self) -> float:
-        """What squares are taken from."""
-        return self._origin
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All of it, as pieces of global arrays."""
