@@ -155,7 +155,7 @@ def make_parser() -> Parser:
         "--backtest", nargs="?", const="500", metavar="DAYS", help="foretell the last DAYS, or 'all', one by one (default: 500)"
     )
     parser.add_argument("--brute-force", action="store_true", help="value every scenario: the same figures in many times the time")
-    parser.add_argument("--plots", action="store_true", help="charts of the losses, the components and the convergence")
+    parser.add_argument("--plots", action="store_true", help="charts of losses, components, back-test and convergence")
     parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
     parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
     add_checkpoint(parser)

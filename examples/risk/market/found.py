@@ -16,10 +16,12 @@ class Point:
     """Figures of so many scenarios, for the chart of convergence.
 
     Attributes:
+        sampling: how they were drawn.
         scenarios: how many.
         shortfall: expected shortfall at `ES_LEVEL`.
     """
 
+    sampling: str
     scenarios: int
     shortfall: Estimate
 
@@ -33,7 +35,7 @@ class Found:
         stressed: with the window of stress; None if there is none.
         incremental: None if not asked for.
         backtest: None if not asked for.
-        convergence: ascending; empty if no chart is asked for.
+        convergence: ascending, Monte Carlo first; empty if no chart is asked for.
         traffic: of each phase, by name.
         seconds: of each phase, on rank 0.
     """

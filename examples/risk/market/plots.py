@@ -13,6 +13,8 @@ from examples.risk.market.found import Found
 from examples.risk.market.study import Study
 from examples.workload.chart import BLUE, GREEN, GREY, ORANGE, RED, Axis, Chart
 
+Reals = npt.NDArray[np.float64]
+
 
 def charts(study: Study, found: Found) -> dict[str, str]:
     """All of them, by the names of their files."""
@@ -98,29 +100,33 @@ def _months(dates: npt.NDArray[np.datetime64], most: int = 12) -> list[tuple[flo
 
 
 def convergence(found: Found) -> str:
-    """Expected shortfall and its 95 % interval against the number of scenarios."""
-    points = found.convergence
-    counts = np.array([each.scenarios for each in points], np.float64)
-    lows, highs = np.array([each.shortfall.interval() for each in points]).T
-    values = np.array([each.shortfall.value for each in points])
+    """Expected shortfall and its 95 % interval against the number of scenarios, by each way of drawing them."""
+    colors = {"monte-carlo": BLUE, "importance": ORANGE}
+    counts = np.array([each.scenarios for each in found.convergence], np.float64)
+    lows, highs = np.array([each.shortfall.interval() for each in found.convergence]).T
+    values = np.array([each.shortfall.value for each in found.convergence])
     unit, word = _unit(values)
     pad = 0.1 * float(highs.max() - lows.min()) or 1.0
-    x = Axis(
-        "scenarios",
-        float(counts[0]) / 1.3,
-        float(counts[-1]) * 1.3,
-        log=True,
-        ticks=[(each, f"{each:,.0f}") for each in counts.tolist()],
-    )
+    x = Axis("scenarios", float(counts.min()) / 1.3, float(counts.max()) * 1.3, log=True, ticks=_powers_of_four(counts))
     y = Axis(f"expected shortfall {ES_LEVEL:.1%}{word}", float(lows.min() - pad) / unit, float(highs.max() + pad) / unit)
     chart = Chart("Convergence, with 95 % intervals", x, y)
-    chart.band(counts, lows / unit, highs / unit)
-    chart.line(counts, values / unit, color=BLUE)
-    chart.points(counts, values / unit, color=BLUE, size=6)
+    for sampling, color in colors.items():
+        own = np.array([each.sampling == sampling for each in found.convergence])
+        if own.any():
+            chart.band(counts[own], lows[own] / unit, highs[own] / unit, color=color)
+            chart.line(counts[own], values[own] / unit, color=color)
+            chart.points(counts[own], values[own] / unit, color=color, size=6)
+    chart.legend([(name, color) for name, color in colors.items() if any(each.sampling == name for each in found.convergence)])
     return chart.svg()
 
 
-def _unit(values: npt.NDArray[np.float64]) -> tuple[float, str]:
+def _powers_of_four(counts: Reals) -> list[tuple[float, str]]:
+    """Powers of four between the least and the greatest number."""
+    powers = range(math.ceil(math.log(counts.min(), 4) - 0.1), math.floor(math.log(counts.max(), 4) + 0.1) + 1)
+    return [(4.0**power, f"{4**power:,}") for power in powers]
+
+
+def _unit(values: Reals) -> tuple[float, str]:
     """Of money, so that labels are short."""
     largest = float(np.abs(values).max(initial=0.0))
     return (1e6, ", millions") if largest >= 5e6 else (1e3, ", thousands") if largest >= 5e3 else (1.0, "")

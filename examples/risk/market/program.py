@@ -15,8 +15,9 @@ from examples.risk.market.figures import ES_LEVEL, LEVELS, Losses
 from examples.risk.market.found import Found, Point
 from examples.risk.market.incremental import incremental
 from examples.risk.market.plots import charts
-from examples.risk.market.report import backtest_csv, components_csv, convergence_csv, result, table, tail_csv
+from examples.risk.market.report import backtest_csv, components_csv, convergence_csv, result, tail_csv
 from examples.risk.market.study import Source, Study, open_study
+from examples.risk.market.summary import table
 from examples.risk.market.tail import VERSION, measure
 from examples.risk.numerics.provenance import provenance
 from examples.risk.numerics.traffic import Counted, Traffic
@@ -116,7 +117,7 @@ def _convergence(comm: Communicator, study: Study, losses: Losses) -> list[Point
     """Figures of the first part of the scenarios, and of more of them, up to all."""
     blocks = sorted({study.arguments.blocks // share for share in _SHARES} - {0})
     parts = [measure(comm, study.book, study.scenarios(study.normal), part, levels=(ES_LEVEL,)) for part in blocks]
-    return [Point(each.scenarios, each.at(ES_LEVEL).expected_shortfall) for each in (*parts, losses)]
+    return [Point("monte-carlo", each.scenarios, each.at(ES_LEVEL).expected_shortfall) for each in (*parts, losses)]
 
 
 @dataclass(slots=True)

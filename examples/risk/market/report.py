@@ -1,4 +1,4 @@
-"""The results as JSON, CSV, and a table for people."""
+"""The results as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from examples.risk.market.arguments import COVARIANCES
 from examples.risk.market.backtest import VAR_LEVEL, Backtest
 from examples.risk.market.coverage import CRITICAL, christoffersen, conditional, kupiec, shortfall_statistic, traffic_light
 from examples.risk.market.figures import ES_LEVEL, Losses
@@ -44,7 +43,7 @@ def result(study: Study, found: Found, origin: Mapping[str, Any]) -> dict[str, A
             **_losses(found.losses),
             "components": dict(zip(study.book.names, found.losses.at(ES_LEVEL).components.tolist(), strict=True)),
             "incremental": _incremental(study, found.incremental) if found.incremental else None,
-            "backtest": _backtest(found.backtest) if found.backtest else None,
+            "backtest": told_backtest(found.backtest) if found.backtest else None,
             "stressed": _losses(found.stressed) if found.stressed else None,
         },
         "run": {"seconds": found.seconds, "communication": {name: asdict(sent) for name, sent in found.traffic.items()}},
@@ -113,7 +112,7 @@ def _incremental(study: Study, added: Incremental) -> dict[str, Any]:
     }
 
 
-def _backtest(foretold: Backtest) -> dict[str, Any]:
+def told_backtest(foretold: Backtest) -> dict[str, Any]:
     days, beyond = len(foretold.losses), foretold.losses > foretold.value_at_risk
     exceptions, chance = int(np.count_nonzero(beyond)), 1 - VAR_LEVEL
     light = traffic_light(beyond)
@@ -179,79 +178,14 @@ def tail_csv(study: Study, found: Found) -> str:
 
 def convergence_csv(found: Found) -> str:
     """Expected shortfall of the first part of the scenarios, and of more of them."""
-    rows = [(each.scenarios, each.shortfall.value, each.shortfall.error, *each.shortfall.interval()) for each in found.convergence]
-    return _csv(("scenarios", "expected_shortfall", "standard_error", "low_95", "high_95"), rows)
+    rows = [
+        (each.sampling, each.scenarios, each.shortfall.value, each.shortfall.error, *each.shortfall.interval())
+        for each in found.convergence
+    ]
+    return _csv(("sampling", "scenarios", "expected_shortfall", "standard_error", "low_95", "high_95"), rows)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
     return text.getvalue()
-
-
-def table(study: Study, found: Found) -> str:
-    """The run for people."""
-    losses, book = found.losses, study.book
-    rows = {
-        "portfolio": f"{len(book.names)} underlyings, {len(book.options):,} options, worth {losses.value:,.0f} on {study.today}",
-        "model": _told_model(study),
-        "scenarios": f"{losses.scenarios:,} of {_days(study.arguments.horizon)}; {_told_screening(losses)}",
-        **{
-            f"VaR {each.level:.1%}": f"{each.value_at_risk:,.0f}, between {each.interval[0]:,.0f} and {each.interval[1]:,.0f}"
-            for each in losses.measures
-        },
-        f"ES {ES_LEVEL:.1%}": _told_shortfall(losses),
-    }
-    if found.stressed and study.stressed:
-        window = f"from {study.stressed.first} to {study.stressed.last}"
-        rows["stressed ES"] = f"{_told_shortfall(found.stressed)}, as things moved {window}"
-    components = zip(book.names, losses.at(ES_LEVEL).components.tolist(), strict=True)
-    largest = sorted(components, key=lambda each: -abs(each[1]))[:3]
-    rows["largest parts"] = ", ".join(f"{name} {value / found.shortfall.value:.1%}" for name, value in largest)
-    if found.backtest:
-        rows["back-test"] = _told_backtest(_backtest(found.backtest))
-    rows["results"] = str(study.arguments.out)
-    width = max(map(len, rows)) + 2
-    return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
-
-
-def _days(number: int) -> str:
-    return "one day" if number == 1 else f"{number} days"
-
-
-def _told_shortfall(losses: Losses) -> str:
-    estimate = losses.at(ES_LEVEL).expected_shortfall
-    low, high = estimate.interval()
-    return f"{estimate.value:,.0f}, between {low:,.0f} and {high:,.0f}"
-
-
-def _told_backtest(told: Mapping[str, Any]) -> str:
-    light, ratio = told["traffic_light"], told["kupiec"]["p_value"]
-    zone = f", {light['zone']} zone with {light['exceptions']} in the last 250" if light else ""
-    independence = told["christoffersen_independence"]["p_value"]
-    return (
-        f"{told['exceptions']} of {told['days']:,} days beyond VaR 99%, {told['expected']:.1f} expected{zone}; "
-        f"Kupiec p {ratio:.2g}, Christoffersen p {independence:.2g}"
-    )
-
-
-def _told_model(study: Study) -> str:
-    source = study.normal
-    window = f"{source.days:,} days from {source.first} to {source.last}"
-    if study.arguments.model == "bootstrap":
-        return f"bootstrap of {window}, {study.arguments.bootstrap_days} in a row"
-    if study.fitted:
-        name = f"t of {study.degrees:.2f} degrees of freedom (fitted, standard error {study.fitted.error:.2f})"
-    else:
-        name = f"t of {study.degrees:g} degrees of freedom" if math.isfinite(study.degrees) else "normal"
-    if study.arguments.covariance not in COVARIANCES:
-        return f"{name}; covariance of {study.arguments.covariance}"
-    return f"{name}; {study.arguments.covariance} covariance of {window}"
-
-
-def _told_screening(losses: Losses) -> str:
-    screening = losses.screening
-    if screening.reason:
-        return f"all valued: {screening.reason}"
-    orders = " x ".join(map(str, screening.orders))
-    return f"{screening.revalued / losses.scenarios:.1%} valued after a screen of {orders} terms, proved to {screening.bound:,.0f}"

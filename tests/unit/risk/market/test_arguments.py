@@ -39,14 +39,14 @@ def test_values_have_units() -> None:
     assert read("--no-stress").stress is None
     assert (read().backtest, read("--backtest").backtest, read("--backtest", "250").backtest) == (0, 500, 250)
     assert read("--backtest", "all").backtest is None
-    assert read("--model", "bootstrap", "--bootstrap-days", "5d").bootstrap_days == 5
 
 
 def test_all_problems_are_told_at_once() -> None:
     """Every wrong value is named with what it must be."""
     words = (
         "--prices nowhere.csv --horizon 0d --scenarios 10 --model cauchy --degrees 2 --seed -1 --covariance mine --from 2015-01-01 "
-        "--to 2014-01-01 --rate 200% --stress-from crisis --no-stress --checkpoint-every never --speed high --backtest soon"
+        "--to 2014-01-01 --rate 200% --stress-from crisis --no-stress --checkpoint-every never --speed high "
+        "--backtest soon"
     )
     with pytest.raises(BadArguments) as caught:
         read_arguments(words.split())
