@@ -37,14 +37,16 @@ def test_values_have_units() -> None:
     assert math.isinf(read("--model", "normal").degrees or 0)
     assert read("--degrees", "fit").degrees is None
     assert read("--no-stress").stress is None
-    assert read("--model", "bootstrap", "--bootstrap-days", "5d").bootstrap_days == 5
+    assert (read().backtest, read("--backtest").backtest, read("--backtest", "250").backtest) == (0, 500, 250)
+    assert read("--backtest", "all").backtest is None
 
 
 def test_all_problems_are_told_at_once() -> None:
     """Every wrong value is named with what it must be."""
     words = (
         "--prices nowhere.csv --horizon 0d --scenarios 10 --model cauchy --degrees 2 --seed -1 --covariance mine --from 2015-01-01 "
-        "--to 2014-01-01 --rate 200% --stress-from crisis --no-stress --checkpoint-every never --speed high"
+        "--to 2014-01-01 --rate 200% --stress-from crisis --no-stress --checkpoint-every never --speed high "
+        "--backtest soon"
     )
     with pytest.raises(BadArguments) as caught:
         read_arguments(words.split())
@@ -55,7 +57,7 @@ def test_all_problems_are_told_at_once() -> None:
         "--portfolio: is missing",
         "--horizon: is '0d', but must be trading days from 1d to 252d, as in 10d",
         "--model: is 'cauchy', but must be one of t, normal, bootstrap",
-        "--covariance: is 'mine', but must be sample or ewma",
+        "--covariance: mine does not exist; it must be sample, ewma, or a file",
         "--out: is missing",
         "--scenarios: is '10', but must be a number from 1,000 on, as in 200k, 1M or 2G",
         "--degrees: is '2', but must be a number from 2.5",
@@ -65,6 +67,7 @@ def test_all_problems_are_told_at_once() -> None:
         "--no-stress: and a window of stress are both given",
         "--seed: is '-1'",
         "--checkpoint-every: is 'never'",
+        "--backtest: is 'soon', but must be a whole number from 1 on",
     ):
         assert part in told
 
