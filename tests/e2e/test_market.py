@@ -16,6 +16,7 @@ DATA = "examples/risk/data"
 FILES = ["--prices", f"{DATA}/sp500.csv.gz", "--portfolio", f"{DATA}/directional.csv"]
 PROGRAM = [sys.executable, "-m", "examples.risk.market"]
 MPIRUN = Path(sys.executable).parent / "mpiexec"
+ASKED = [*FILES, "--scenarios", "200k", "--plots", "--backtest", "10", "--sampling", "importance", "--points", "4k"]
 KNOWN = {"0.95": 1979757.1413, "0.975": 2523284.3382, "0.99": 3302105.7086, "0.999": 5710699.2257}  # 200,704 scenarios of seed 1
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -35,16 +36,15 @@ def figures(out: Path) -> dict[str, Any]:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the example gives on two ranks, with fewer scenarios."""
     out = tmp_path_factory.mktemp("market") / "two"
-    run = market([*FILES, "--scenarios", "200k", "--plots", "--out", str(out)], 2)
+    run = market([*ASKED, "--out", str(out)], 2)
     assert run.returncode == 0, run.stderr
     assert [line.split()[0] for line in run.stdout.splitlines()].count("portfolio") == 1  # one table, not one a rank
     return out
 
 
-@pytest.mark.parametrize("ranks", [None, 3])
-def test_results_are_the_same_bytes_on_any_number_of_ranks(results: Path, tmp_path: Path, ranks: int | None) -> None:
-    """Under a real mpirun, 2 and 3 ranks write the very tables, charts and figures that the plain program writes."""
-    run = market([*FILES, "--scenarios", "200k", "--plots", "--out", str(tmp_path / "out")], ranks)
+def test_results_are_the_same_bytes_on_any_number_of_ranks(results: Path, tmp_path: Path) -> None:
+    """Under a real mpirun, 3 ranks write the very tables, charts and figures that 2 ranks write."""
+    run = market([*ASKED, "--out", str(tmp_path / "out")], 3)
     assert run.returncode == 0, run.stderr
     for path in sorted(results.iterdir()):
         if path.name != "result.json":

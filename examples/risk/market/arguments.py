@@ -14,6 +14,7 @@ from typing import Final
 from examples.risk.market.elliptical import LEAST_DEGREES
 from examples.risk.market.scenarios import BLOCK
 from examples.workload.arguments import (
+    WITHOUT_END,
     CheckpointPlan,
     Parser,
     add_checkpoint,
@@ -26,10 +27,12 @@ from examples.workload.arguments import (
 from examples.workload.errors import BadArguments
 
 MODELS: Final = ("t", "normal", "bootstrap")
+SAMPLINGS: Final = ("monte-carlo", "importance")
 COVARIANCES: Final = ("sample", "ewma")
 STRESS: Final = (date(2008, 1, 1), date(2009, 6, 30))  # the financial crisis
 _COUNTS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _LEAST_SCENARIOS, _MOST_SCENARIOS = 1000, 10**12  # the 99.9 % quantile needs a scenario beyond it
+_LEAST_REPLICATES = 8  # whose spread tells an error within a quarter of it, as a standard deviation
 _LONGEST_HORIZON = 252
 _ALONE: Final = {
     "bootstrap": ("--covariance", "--degrees"),
@@ -61,7 +64,7 @@ class Arguments:
         scenarios: how many; whole blocks are made.
         model: t, normal or bootstrap.
         degrees: of freedom of the t; None: fitted.
-        covariance: sample or ewma.
+        covariance: sample, ewma, or a file.
         bootstrap_days: consecutive days that are drawn together.
         volatility: the name of a volatility index among the prices, ewma or none; see `covariance.history_of`.
         rate: riskless, per year.
@@ -69,6 +72,9 @@ class Arguments:
         stress: of stressed expected shortfall; None: there is none.
         asked_for_stress: rather than by default.
         seed: of all draws.
+        replicates: of importance sampling, (how many, blocks of each); None: there is none.
+        incremental: whether expected shortfall without each underlying is found, too.
+        backtest: days of the back-test, 0 for none; None: all that can be foretold.
         brute_force: value every scenario.
         plots: whether charts are drawn.
         json: whether standard output is result.json.
@@ -90,6 +96,9 @@ class Arguments:
     stress: Window | None
     asked_for_stress: bool
     seed: int
+    replicates: tuple[int, int] | None
+    incremental: bool
+    backtest: int | None
     brute_force: bool
     plots: bool
     json: bool
@@ -100,6 +109,11 @@ class Arguments:
     def blocks(self) -> int:
         """Of scenarios."""
         return -(-self.scenarios // BLOCK)
+
+    def inputs(self) -> dict[str, str]:
+        """Files, by what they are."""
+        given = {} if self.covariance in COVARIANCES else {"covariance": self.covariance}
+        return {"prices": self.prices, "portfolio": self.portfolio, **given}
 
 
 def make_parser() -> Parser:
@@ -120,7 +134,9 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--degrees", metavar="NU", help=f"of freedom of the t, {LEAST_DEGREES} or more, or 'fit' by likelihood (default: 4)"
     )
-    parser.add_argument("--covariance", metavar="C", help="sample (default), or ewma with lambda 0.94 a day")
+    parser.add_argument(
+        "--covariance", metavar="C", help="sample (default), ewma with lambda 0.94 a day, or a CSV of daily covariances with names"
+    )
     parser.add_argument("--bootstrap-days", metavar="DAYS", help="consecutive days that are drawn together (default: 1)")
     parser.add_argument(
         "--volatility-index",
@@ -136,8 +152,22 @@ def make_parser() -> Parser:
     parser.add_argument("--stress-to", metavar="DATE", help=f"last day of it (default: {STRESS[1]})")
     parser.add_argument("--no-stress", action="store_true", help="no stressed expected shortfall")
     parser.add_argument("--seed", default="1", metavar="N", help="of all draws (default: 1)")
+    parser.add_argument(
+        "--sampling",
+        default=SAMPLINGS[0],
+        metavar="HOW",
+        help="monte-carlo (default), or importance: besides, VaR and ES by importance sampling on scrambled Sobol' points",
+    )
+    parser.add_argument("--points", metavar="N", help="of each replicate of these; rounded up to a power of two (default: 16k)")
+    parser.add_argument("--replicates", metavar="R", help="independent scrambles of these, which tell the error (default: 16)")
+    parser.add_argument(
+        "--incremental", action="store_true", help="what each underlying adds to expected shortfall: a run without each of them"
+    )
+    parser.add_argument(
+        "--backtest", nargs="?", const="500", metavar="DAYS", help="foretell the last DAYS, or 'all', one by one (default: 500)"
+    )
     parser.add_argument("--brute-force", action="store_true", help="value every scenario: the same figures in many times the time")
-    parser.add_argument("--plots", action="store_true", help="charts of the losses, the components and the convergence")
+    parser.add_argument("--plots", action="store_true", help="charts of losses, components, back-test and convergence")
     parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
     parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
     add_checkpoint(parser)
@@ -178,6 +208,9 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         stress=_stress(given, problems),
         asked_for_stress=bool(given.stress_from or given.stress_to),
         seed=whole_number("--seed", given.seed, (0, 2**59), problems),
+        replicates=_replicates(given, problems),
+        incremental=given.incremental,
+        backtest=_backtest(given, problems),
         brute_force=given.brute_force,
         plots=given.plots,
         json=given.json,
@@ -192,8 +225,8 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
 def _check_model(given: Namespace, problems: list[str]) -> None:
     if given.model not in MODELS:
         problems.append(f"--model: is {given.model!r}, but must be one of {', '.join(MODELS)}")
-    if given.covariance not in (None, *COVARIANCES):
-        problems.append(f"--covariance: is {given.covariance!r}, but must be {' or '.join(COVARIANCES)}")
+    if given.covariance not in (None, *COVARIANCES) and (problem := input_problem("--covariance", given.covariance)):
+        problems.append(f"{problem}; it must be {', '.join(COVARIANCES)}, or a file")
     problems += [
         f"{name}: means nothing with --model {given.model}"
         for name in _ALONE.get(given.model, ())
@@ -216,6 +249,26 @@ def _block_days(given: Namespace, horizon: int, problems: list[str]) -> int:
     if days > horizon:
         problems.append(f"--bootstrap-days: is {days} days, but must not be more than the horizon of {horizon}")
     return days
+
+
+def _replicates(given: Namespace, problems: list[str]) -> tuple[int, int] | None:
+    if given.sampling not in SAMPLINGS:
+        problems.append(f"--sampling: is {given.sampling!r}, but must be {' or '.join(SAMPLINGS)}")
+    if given.sampling != SAMPLINGS[1]:
+        given_ones = [name for name in ("--points", "--replicates") if getattr(given, name[2:]) is not None]
+        problems += [f"{name}: needs --sampling importance" for name in given_ones]
+        return None
+    if given.model == "bootstrap":
+        problems.append("--sampling: importance is for --model t or normal; past days have no density to draw from otherwise")
+    points = _count("--points", given.points or "16k", problems)
+    replicates = whole_number("--replicates", given.replicates or "16", (_LEAST_REPLICATES, 10_000), problems)
+    return replicates, 1 << max(0, -(-points // BLOCK) - 1).bit_length()
+
+
+def _backtest(given: Namespace, problems: list[str]) -> int | None:
+    if given.backtest == "all":
+        return None
+    return whole_number("--backtest", given.backtest, (1, WITHOUT_END), problems) if given.backtest else 0
 
 
 def _stress(given: Namespace, problems: list[str]) -> Window | None:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
 from examples.risk.market.elliptical import LEAST_DEGREES
@@ -38,6 +37,8 @@ def fit_degrees(changes: Reals) -> Estimate:
     Args:
         changes: daily, (days, factors).
     """
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - takes a fifth of a second, and few runs need it
+
     factors = changes.shape[1]
     centred = changes - changes.mean(axis=0)
     root = np.linalg.cholesky(np.atleast_2d(np.cov(centred, rowvar=False)))

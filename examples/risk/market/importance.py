@@ -25,13 +25,13 @@ from batchhpc.rank import Progress
 from examples.risk.market.book import Book
 from examples.risk.market.elliptical import Elliptical
 from examples.risk.market.figures import ES_LEVEL, LEVELS
-from examples.risk.market.pilot import Screens, total_loss
 from examples.risk.market.scenarios import BLOCK, Moves
 from examples.risk.market.screen import Screen
+from examples.risk.market.screens import Screens
 from examples.risk.market.sensitivities import sensitivities
 from examples.risk.market.tilt import Axes, Tilt
 from examples.risk.market.uniforms import Kind, Uniforms
-from examples.risk.market.valuation import Valuation
+from examples.risk.market.valuation import Valuation, total_loss
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
 

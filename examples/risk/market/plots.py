@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
+from examples.risk.market.backtest import Backtest
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.found import Found
 from examples.risk.market.study import Study
 from examples.workload.chart import BLUE, GREEN, GREY, ORANGE, RED, Axis, Chart
+
+Reals = npt.NDArray[np.float64]
 
 
 def charts(study: Study, found: Found) -> dict[str, str]:
@@ -18,6 +22,7 @@ def charts(study: Study, found: Found) -> dict[str, str]:
         "distribution.svg": distribution(found.losses, study.arguments.horizon),
         "components.svg": components(study, found.losses),
         "convergence.svg": convergence(found),
+        **({"backtest.svg": backtest(found.backtest)} if found.backtest else {}),
     }
 
 
@@ -70,30 +75,58 @@ def components(study: Study, losses: Losses) -> str:
     return chart.svg()
 
 
-def convergence(found: Found) -> str:
-    """Expected shortfall and its 95 % interval against the number of scenarios."""
-    points = found.convergence
-    counts = np.array([each.scenarios for each in points], np.float64)
-    lows, highs = np.array([each.shortfall.interval() for each in points]).T
-    values = np.array([each.shortfall.value for each in points])
-    unit, word = _unit(values)
-    pad = 0.1 * float(highs.max() - lows.min()) or 1.0
-    x = Axis(
-        "scenarios",
-        float(counts[0]) / 1.3,
-        float(counts[-1]) * 1.3,
-        log=True,
-        ticks=[(each, f"{each:,.0f}") for each in counts.tolist()],
-    )
-    y = Axis(f"expected shortfall {ES_LEVEL:.1%}{word}", float(lows.min() - pad) / unit, float(highs.max() + pad) / unit)
-    chart = Chart("Convergence, with 95 % intervals", x, y)
-    chart.band(counts, lows / unit, highs / unit)
-    chart.line(counts, values / unit, color=BLUE)
-    chart.points(counts, values / unit, color=BLUE, size=6)
+def backtest(foretold: Backtest) -> str:
+    """Each day's loss, and what was foretold for it; losses beyond value at risk are red."""
+    days, losses = np.arange(len(foretold.losses), dtype=np.float64), foretold.losses
+    highest = float(max(losses.max(), foretold.shortfall.max()))
+    unit, word = _unit(np.array([highest, float(losses.min())]))
+    y = Axis(f"loss of a day{word}; gains are below 0", 1.1 * min(0.0, float(losses.min())) / unit, 1.4 * highest / unit)
+    x = Axis("day", 0, max(1, len(days) - 1), ticks=_months(foretold.dates))
+    beyond = losses > foretold.value_at_risk
+    chart = Chart(f"Back-test: {np.count_nonzero(beyond)} of {len(days):,} days beyond value at risk 99%", x, y, width=960)
+    chart.points(days[~beyond], losses[~beyond] / unit, color=GREY, size=2)
+    chart.line(days, foretold.value_at_risk / unit, color=ORANGE)
+    chart.line(days, foretold.shortfall / unit, color=BLUE)
+    chart.points(days[beyond], losses[beyond] / unit, color=RED, size=5)
+    chart.legend([("VaR 99%", ORANGE), ("ES 97.5%", BLUE), ("loss", GREY), ("loss beyond VaR", RED)])
     return chart.svg()
 
 
-def _unit(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, str]:
+def _months(dates: npt.NDArray[np.datetime64], most: int = 12) -> list[tuple[float, str]]:
+    """Where months begin: so many of them, as far apart as is needed."""
+    months = dates.astype("datetime64[M]")
+    starts = (np.flatnonzero(months[1:] != months[:-1]) + 1).tolist()
+    return [(float(day), str(months[day])) for day in starts[:: max(1, -(-len(starts) // most))]] or [(0.0, str(dates[0]))]
+
+
+def convergence(found: Found) -> str:
+    """Expected shortfall and its 95 % interval against the number of scenarios, by each way of drawing them."""
+    colors = {"monte-carlo": BLUE, "importance": ORANGE}
+    counts = np.array([each.scenarios for each in found.convergence], np.float64)
+    lows, highs = np.array([each.shortfall.interval() for each in found.convergence]).T
+    values = np.array([each.shortfall.value for each in found.convergence])
+    unit, word = _unit(values)
+    pad = 0.1 * float(highs.max() - lows.min()) or 1.0
+    x = Axis("scenarios", float(counts.min()) / 1.3, float(counts.max()) * 1.3, log=True, ticks=_powers_of_four(counts))
+    y = Axis(f"expected shortfall {ES_LEVEL:.1%}{word}", float(lows.min() - pad) / unit, float(highs.max() + pad) / unit)
+    chart = Chart("Convergence, with 95 % intervals", x, y)
+    for sampling, color in colors.items():
+        own = np.array([each.sampling == sampling for each in found.convergence])
+        if own.any():
+            chart.band(counts[own], lows[own] / unit, highs[own] / unit, color=color)
+            chart.line(counts[own], values[own] / unit, color=color)
+            chart.points(counts[own], values[own] / unit, color=color, size=6)
+    chart.legend([(name, color) for name, color in colors.items() if any(each.sampling == name for each in found.convergence)])
+    return chart.svg()
+
+
+def _powers_of_four(counts: Reals) -> list[tuple[float, str]]:
+    """Powers of four between the least and the greatest number."""
+    powers = range(math.ceil(math.log(counts.min(), 4) - 0.1), math.floor(math.log(counts.max(), 4) + 0.1) + 1)
+    return [(4.0**power, f"{4**power:,}") for power in powers]
+
+
+def _unit(values: Reals) -> tuple[float, str]:
     """Of money, so that labels are short."""
     largest = float(np.abs(values).max(initial=0.0))
     return (1e6, ", millions") if largest >= 5e6 else (1e3, ", thousands") if largest >= 5e3 else (1.0, "")

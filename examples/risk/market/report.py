@@ -1,4 +1,4 @@
-"""The results as JSON, CSV, and a table for people."""
+"""The results as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from examples.risk.market.backtest import VAR_LEVEL, Backtest
+from examples.risk.market.coverage import CRITICAL, christoffersen, conditional, kupiec, shortfall_statistic, traffic_light
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.found import Found
+from examples.risk.market.incremental import Incremental, marginal
 from examples.risk.market.study import Source, Study
+from examples.risk.market.valuation import value_today
+
+if TYPE_CHECKING:
+    from examples.risk.market.importance import Sampled
 
 
 def result(study: Study, found: Found, origin: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,6 +45,9 @@ def result(study: Study, found: Found, origin: Mapping[str, Any]) -> dict[str, A
         "figures": {
             **_losses(found.losses),
             "components": dict(zip(study.book.names, found.losses.at(ES_LEVEL).components.tolist(), strict=True)),
+            "importance_sampling": _sampled(found.sampled) if found.sampled else None,
+            "incremental": _incremental(study, found.incremental) if found.incremental else None,
+            "backtest": told_backtest(found.backtest) if found.backtest else None,
             "stressed": _losses(found.stressed) if found.stressed else None,
         },
         "run": {"seconds": found.seconds, "communication": {name: asdict(sent) for name, sent in found.traffic.items()}},
@@ -44,7 +56,19 @@ def result(study: Study, found: Found, origin: Mapping[str, Any]) -> dict[str, A
 
 def _arguments(study: Study) -> dict[str, Any]:
     asked = study.arguments
-    names = ("horizon", "scenarios", "model", "covariance", "bootstrap_days", "volatility", "rate", "seed", "brute_force")
+    names = (
+        "horizon",
+        "scenarios",
+        "model",
+        "covariance",
+        "bootstrap_days",
+        "volatility",
+        "rate",
+        "seed",
+        "incremental",
+        "backtest",
+        "brute_force",
+    )
     return {name: getattr(asked, name) for name in names}
 
 
@@ -83,15 +107,81 @@ def _losses(losses: Losses) -> dict[str, Any]:
     }
 
 
+def _sampled(sampled: Sampled) -> dict[str, Any]:
+    return {
+        "points": sampled.points,
+        "replicates": sampled.replicates,
+        "tilt": asdict(sampled.tilt),
+        "value_at_risk": dict(zip(map(str, sampled.levels), (each.told() for each in sampled.value_at_risk), strict=True)),
+        "expected_shortfall": dict(
+            zip(map(str, sampled.levels), (each.told() for each in sampled.expected_shortfall), strict=True)
+        ),
+        "bound": sampled.bound,
+        "revalued": sampled.revalued,
+    }
+
+
+def _incremental(study: Study, added: Incremental) -> dict[str, Any]:
+    return {
+        name: {"without": without, "adds": change, "standard_error_at_most": error}
+        for name, without, change, error in zip(
+            study.book.names, added.shortfall.tolist(), added.change.tolist(), added.error_at_most.tolist(), strict=True
+        )
+    }
+
+
+def told_backtest(foretold: Backtest) -> dict[str, Any]:
+    days, beyond = len(foretold.losses), foretold.losses > foretold.value_at_risk
+    exceptions, chance = int(np.count_nonzero(beyond)), 1 - VAR_LEVEL
+    light = traffic_light(beyond)
+    statistic = shortfall_statistic(foretold.losses, foretold.value_at_risk_es, foretold.shortfall, 1 - ES_LEVEL)
+    return {
+        "first": str(foretold.dates[0]),
+        "last": str(foretold.dates[-1]),
+        "days": days,
+        "level": VAR_LEVEL,
+        "exceptions": exceptions,
+        "expected": days * chance,
+        "kupiec": asdict(kupiec(days, exceptions, chance)),
+        "christoffersen_independence": asdict(christoffersen(beyond)),
+        "christoffersen_conditional_coverage": asdict(conditional(beyond, chance)),
+        "traffic_light": asdict(light) if light else None,
+        "expected_shortfall": {
+            "level": ES_LEVEL,
+            "exceptions": int(np.count_nonzero(foretold.losses > foretold.value_at_risk_es)),
+            "expected": days * (1 - ES_LEVEL),
+            "z2": statistic,
+            "z2_below_which_one_in_twenty_is": CRITICAL,
+        },
+    }
+
+
 def components_csv(study: Study, found: Found) -> str:
-    """One row an underlying: its part of expected shortfall, and all of it."""
-    measured = found.losses.at(ES_LEVEL)
-    total = measured.expected_shortfall.value
-    rows = [
-        (name, value, value / total if total else math.nan)
-        for name, value in zip(study.book.names, measured.components.tolist(), strict=True)
+    """One row an underlying: value, its part of expected shortfall, growth of that with the position, and what it adds; and all."""
+    names, measured, added = study.book.names, found.losses.at(ES_LEVEL), found.incremental
+    total, worth = measured.expected_shortfall.value, value_today(study.book)
+    columns = (names, worth.tolist(), measured.components.tolist(), marginal(study.book, found.losses).tolist())
+    adds = (
+        [(change, error) for change, error in zip(added.change.tolist(), added.error_at_most.tolist(), strict=True)]
+        if added
+        else []
+    )
+    rows: list[Sequence[object]] = [
+        (name, value, part, part / total if total else "", growth, *(adds[row] if adds else ("", "")))
+        for row, (name, value, part, growth) in enumerate(zip(*columns, strict=True))
     ]
-    return _csv(("underlying", "component_es", "share"), [*rows, ("total", total, 1.0)])
+    header = ("underlying", "value", "component_es", "share", "marginal_es", "incremental_es", "incremental_error_at_most")
+    return _csv(header, [*rows, ("total", found.losses.value, total, 1.0, "", "", "")])
+
+
+def backtest_csv(foretold: Backtest) -> str:
+    """One row a day: what today's book would have lost, what was foretold, and whether the loss was beyond it."""
+    columns = (foretold.losses, foretold.value_at_risk, foretold.value_at_risk_es, foretold.shortfall)
+    rows = [
+        (str(day), *numbers, int(numbers[0] > numbers[1]))
+        for day, numbers in zip(foretold.dates, zip(*(column.tolist() for column in columns), strict=True), strict=True)
+    ]
+    return _csv(("date", "loss", "var_99", "var_97.5", "es_97.5", "beyond_var_99"), rows)
 
 
 def tail_csv(study: Study, found: Found) -> str:
@@ -106,65 +196,14 @@ def tail_csv(study: Study, found: Found) -> str:
 
 def convergence_csv(found: Found) -> str:
     """Expected shortfall of the first part of the scenarios, and of more of them."""
-    rows = [(each.scenarios, each.shortfall.value, each.shortfall.error, *each.shortfall.interval()) for each in found.convergence]
-    return _csv(("scenarios", "expected_shortfall", "standard_error", "low_95", "high_95"), rows)
+    rows = [
+        (each.sampling, each.scenarios, each.shortfall.value, each.shortfall.error, *each.shortfall.interval())
+        for each in found.convergence
+    ]
+    return _csv(("sampling", "scenarios", "expected_shortfall", "standard_error", "low_95", "high_95"), rows)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
     return text.getvalue()
-
-
-def table(study: Study, found: Found) -> str:
-    """The run for people."""
-    losses, book = found.losses, study.book
-    rows = {
-        "portfolio": f"{len(book.names)} underlyings, {len(book.options):,} options, worth {losses.value:,.0f} on {study.today}",
-        "model": _told_model(study),
-        "scenarios": f"{losses.scenarios:,} of {_days(study.arguments.horizon)}; {_told_screening(losses)}",
-        **{
-            f"VaR {each.level:.1%}": f"{each.value_at_risk:,.0f}, between {each.interval[0]:,.0f} and {each.interval[1]:,.0f}"
-            for each in losses.measures
-        },
-        f"ES {ES_LEVEL:.1%}": _told_shortfall(losses),
-    }
-    if found.stressed and study.stressed:
-        window = f"from {study.stressed.first} to {study.stressed.last}"
-        rows["stressed ES"] = f"{_told_shortfall(found.stressed)}, as things moved {window}"
-    components = zip(book.names, losses.at(ES_LEVEL).components.tolist(), strict=True)
-    largest = sorted(components, key=lambda each: -abs(each[1]))[:3]
-    rows["largest parts"] = ", ".join(f"{name} {value / found.shortfall.value:.1%}" for name, value in largest)
-    rows["results"] = str(study.arguments.out)
-    width = max(map(len, rows)) + 2
-    return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
-
-
-def _days(number: int) -> str:
-    return "one day" if number == 1 else f"{number} days"
-
-
-def _told_shortfall(losses: Losses) -> str:
-    estimate = losses.at(ES_LEVEL).expected_shortfall
-    low, high = estimate.interval()
-    return f"{estimate.value:,.0f}, between {low:,.0f} and {high:,.0f}"
-
-
-def _told_model(study: Study) -> str:
-    source = study.normal
-    window = f"{source.days:,} days from {source.first} to {source.last}"
-    if study.arguments.model == "bootstrap":
-        return f"bootstrap of {window}, {study.arguments.bootstrap_days} in a row"
-    if study.fitted:
-        name = f"t of {study.degrees:.2f} degrees of freedom (fitted, standard error {study.fitted.error:.2f})"
-    else:
-        name = f"t of {study.degrees:g} degrees of freedom" if math.isfinite(study.degrees) else "normal"
-    return f"{name}; {study.arguments.covariance} covariance of {window}"
-
-
-def _told_screening(losses: Losses) -> str:
-    screening = losses.screening
-    if screening.reason:
-        return f"all valued: {screening.reason}"
-    orders = " x ".join(map(str, screening.orders))
-    return f"{screening.revalued / losses.scenarios:.1%} valued after a screen of {orders} terms, proved to {screening.bound:,.0f}"

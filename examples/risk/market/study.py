@@ -10,19 +10,22 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from examples.risk.market.arguments import Arguments, Window
+from examples.risk.market.arguments import COVARIANCES, Arguments, Window
+from examples.risk.market.backtest import WINDOW, most_days
 from examples.risk.market.book import TRADING_DAYS, Book
 from examples.risk.market.bootstrap import Bootstrap
 from examples.risk.market.covariance import History, definite_problem, ewma_covariance, history_of, sample_covariance, still_problem
+from examples.risk.market.covariance_file import read_covariance
 from examples.risk.market.degrees import fit_degrees
 from examples.risk.market.elliptical import Elliptical
 from examples.risk.market.portfolio import read_portfolio
-from examples.risk.market.prices import Prices, malformed, read_prices
+from examples.risk.market.prices import Prices, read_prices
 from examples.risk.market.scenarios import Scenarios
 from examples.risk.numerics.estimates import Estimate
-from examples.workload.errors import BadArguments
+from examples.workload.errors import BadArguments, Malformed
 
 Reals = npt.NDArray[np.float64]
+_WINDOW = "--from, --to"
 _YEARS = 5  # of the window, where nothing is said
 
 
@@ -57,6 +60,8 @@ class Study:
         normal, stressed: windows; the latter None if there is none.
         degrees: of freedom, infinite for normal scenarios; nan for the bootstrap.
         fitted: how these were found; None if they were given.
+        history: all days, for the back-test only; None without one.
+        backtest: its days; 0 without one.
         notes: what the user should know.
     """
 
@@ -67,6 +72,8 @@ class Study:
     stressed: Source | None
     degrees: float
     fitted: Estimate | None
+    history: History | None
+    backtest: int
     notes: tuple[str, ...]
 
     def scenarios(self, source: Source) -> Scenarios:
@@ -114,7 +121,7 @@ def open_study(arguments: Arguments) -> Study:
     today = prices.dates[-1].astype(date)
     problems: list[str] = []
     first = arguments.window.first or today.replace(year=today.year - _YEARS, day=min(today.day, 28))
-    normal = _source(arguments, history, Window(first, today), "--from, --to", problems)
+    normal = _source(arguments, history, Window(first, today), _WINDOW, problems)
     stressed = None
     notes = []
     if arguments.stress:
@@ -125,11 +132,32 @@ def open_study(arguments: Arguments) -> Study:
             problems.append(f"--stress-from, --stress-to: {missing}")
         else:
             stressed = _source(arguments, history, arguments.stress, "--stress-from, --stress-to", problems)
+    days = _days_foretold(arguments, history, problems)
     if problems or normal is None:
         raise BadArguments(problems)
     fitted = fit_degrees(history.between(normal.first, normal.last).changes) if arguments.degrees is None else None
     degrees = fitted.value if fitted else math.nan if arguments.degrees is None else arguments.degrees
-    return Study(arguments, book, today, normal, stressed, degrees, fitted, tuple(notes))
+    return Study(
+        arguments=arguments,
+        book=book,
+        today=today,
+        normal=normal,
+        stressed=stressed,
+        degrees=degrees,
+        fitted=fitted,
+        history=history if days else None,
+        backtest=days,
+        notes=tuple(notes),
+    )
+
+
+def _days_foretold(arguments: Arguments, history: History, problems: list[str]) -> int:
+    most = most_days(history)
+    if arguments.backtest == 0 or (arguments.backtest or 1) <= most:
+        return most if arguments.backtest is None else arguments.backtest
+    known = f"the prices have {len(history.changes):,} daily changes, of which the first {WINDOW} are needed to begin with"
+    problems.append(f"--backtest: is {arguments.backtest or 'all'} days, but {known}")
+    return 0
 
 
 def _check_names(arguments: Arguments, prices: Prices) -> None:
@@ -152,11 +180,15 @@ def _source(arguments: Arguments, history: History, window: Window, names: str, 
     if problem := within.problem():
         problems.append(f"{names}: {problem}")
         return None
-    estimate = ewma_covariance if arguments.covariance == "ewma" else sample_covariance
-    covariance = estimate(within.changes) * arguments.horizon
+    given = arguments.covariance not in COVARIANCES and names == _WINDOW  # and of stress the sample's
+    if given:
+        covariance = read_covariance(arguments.covariance, within.names) * arguments.horizon
+    else:
+        estimate = ewma_covariance if arguments.covariance == "ewma" else sample_covariance
+        covariance = estimate(within.changes) * arguments.horizon
     first, last = (within.dates[end].astype(date) for end in (0, -1))
     bootstrap = arguments.model == "bootstrap"
     problem = still_problem(covariance, within.names) if bootstrap else definite_problem(covariance, within.names)
     if problem:
-        raise malformed(arguments.prices, [f"from {first} to {last}: {problem}"])
+        raise Malformed(arguments.covariance, problem) if given else Malformed(arguments.prices, problem, f"from {first} to {last}")
     return Source(first, last, len(within.changes), within.names, covariance, within.changes.copy() if bootstrap else None)

@@ -3,7 +3,8 @@
 **The proof.** Over |x| <= X, |v| <= V a sub-book's P&L is an entire function of x, and one of v that is analytic in a strip.
 A function that is analytic, and at most M in absolute value, within the ellipse with foci +-1 and half-axes that add up to r
 differs from its interpolant of degree n in Chebyshev's nodes by 4 M r^-n / (r - 1) at most (Trefethen, "Approximation Theory and
-Approximation Practice", 2013, theorem 8.2; in the zeros of T_(n+1) higher degrees alias as well, so it holds there, too). M has a closed form here, for with a, b real
+Approximation Practice", 2013, theorem 8.2; in the zeros of T_(n+1) higher degrees alias as well, so it holds there, too). M has a
+closed form here, for with a, b real
 
     |Phi(a + ib)| <= 1 + |b| exp((b^2 - a^2) / 2) / sqrt(2 pi)                                    (integrate phi from a to a + ib)
 
@@ -34,11 +35,11 @@ from examples.risk.numerics.normal_cdf import MAXIMUM_ERROR
 
 Reals = npt.NDArray[np.float64]
 MOST = (512, 128)  # nodes; a position that needs more cannot be screened at a useful price
-_FINENESS = 1e-8  # of a surface: what it may be off, in parts of all that is held
+_FINENESS = 3e-8  # of a surface: what it may be off, in parts of all that is held
 _VALUED = MAXIMUM_ERROR + 1e-11  # what the valuation of an option is off, in parts of stock and strike: the table, and rounding
 _ROUNDING = 2.0**-53
 _GRID = 4  # points a degree, so that 1 / cos(pi / 8) = 1.08 is the price of a grid, in each variable
-_RADII = np.exp(np.geomspace(0.005, 4.0, 160))  # half-axes of ellipses that are tried: each is a proof, the best is taken
+_RADII = np.exp(np.geomspace(0.005, 4.0, 64))  # half-axes of ellipses that are tried: each is a proof, the best is taken
 
 
 class CannotBound(Exception):
@@ -88,13 +89,17 @@ def narrowed(coefficients: Reals, outer: tuple[float, float], inner: tuple[float
     return result
 
 
-def surface(valuation: Valuation, underlying: int, reach: tuple[float, float]) -> Surface:
+Nodes = tuple[tuple[int, float], tuple[int, float]]  # in x and in v: how many, and what interpolation is off at most
+
+
+def surface(valuation: Valuation, underlying: int, reach: tuple[float, float], known: Nodes | None = None) -> Surface:
     """The surface of all that is held on one underlying.
 
     Args:
         valuation: of the book.
         underlying: its row.
         reach: the greatest |log-return|, and |log change| of the index; 0 if there is no index.
+        known: its `nodes`, if these have been found.
 
     Raises:
         CannotBound: it would take more nodes than `MOST`.
@@ -104,7 +109,7 @@ def surface(valuation: Valuation, underlying: int, reach: tuple[float, float]) -
     gross = held + float(calls.sum())
     if gross == 0:
         return Surface(np.full((1, 1), position.cash), reach, abs(position.cash) * 8 * _ROUNDING)
-    (count_x, off_x), (count_v, off_v) = nodes(position, reach)
+    (count_x, off_x), (count_v, off_v) = known or nodes(position, reach)
     norm_x = _norm(count_x)
     x, v = reach[0] * _chebyshev(count_x), reach[1] * _chebyshev(count_v)
     values = valuation.one(underlying, np.repeat(x, count_v), np.tile(v, count_x)).reshape(count_x, count_v)
@@ -114,8 +119,8 @@ def surface(valuation: Valuation, underlying: int, reach: tuple[float, float]) -
     return _trimmed(by_x @ values @ by_v.T, reach, error, _FINENESS * gross)
 
 
-def nodes(position: Position, reach: tuple[float, float]) -> tuple[tuple[int, float], tuple[int, float]]:
-    """How many nodes in x and in v are enough, and the errors then.
+def nodes(position: Position, reach: tuple[float, float]) -> Nodes:
+    """How many nodes are enough, and the errors then.
 
     Raises:
         CannotBound: it would take more than `MOST`.

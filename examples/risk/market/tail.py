@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+from scipy.special import bdtrik, betainc
 
 from batchhpc.rank import Progress, order_statistics
 from examples.risk.market.book import Book
 from examples.risk.market.figures import LEVELS, Losses, Measure, Screening
-from examples.risk.market.pilot import Plan, Sample, Screens, choose, sample
+from examples.risk.market.pilot import Plan, Sample, choose, sample
 from examples.risk.market.scenarios import BLOCK, Scenarios
+from examples.risk.market.screens import Screens
 from examples.risk.market.stream import Stream
 from examples.risk.market.tally import WORST, Layout, Tally, intervals, missing
 from examples.risk.market.valuation import Valuation, value_today
@@ -77,6 +78,13 @@ def tail_count(level: float, scenarios: int) -> int:
     return math.floor(scenarios * (1 - level) * (1 + 1e-12))
 
 
+def binomial_quantile(share: float, count: int, chance: float) -> int:
+    """The least k with P(X <= k) >= share; scipy.stats has it, too, but takes half a second to import."""
+    most = math.ceil(bdtrik(share, count, chance))
+    one_less = most > 0 and betainc(count - most + 1, most, 1 - chance) >= share
+    return most - bool(one_less)
+
+
 @dataclass(frozen=True, slots=True)
 class _Places:
     """Places of a level's losses, counted from the largest, which is 1: the value at risk, and the ends of its interval."""
@@ -89,8 +97,8 @@ class _Places:
     def of(cls, level: float, count: int) -> _Places:
         """How many losses are beyond the true quantile is binomial: the two ends have probabilities for that."""
         outer = (1 - LEVEL) / 2
-        few, many = (float(binom.ppf(each, count, 1 - level)) for each in (outer, 1 - outer))
-        return cls(tail_count(level, count), max(1, int(few)), min(count, int(many) + 1))
+        few, many = (binomial_quantile(each, count, 1 - level) for each in (outer, 1 - outer))
+        return cls(tail_count(level, count), max(1, few), min(count, many + 1))
 
 
 class _Run:
@@ -144,7 +152,7 @@ class _Run:
         if self._sample is None:
             self._sample = sample(self._comm, self._scenarios, self._valuation, self._screens, self._blocks)
         count = self._blocks * BLOCK
-        plan = choose(self._book, self._screens, self._sample, self._levels, count, margin=margin, reason=self._reason)
+        plan = choose(self._valuation, self._screens, self._sample, self._levels, count, margin=margin, reason=self._reason)
         plan = self._comm.bcast(plan)  # ranks on processors of two kinds must not differ in a threshold's last bit
         return Tally(plan, self._layout), plan
 
@@ -184,7 +192,7 @@ class _Run:
             return None  # components are not known of all losses beyond it
         sums = tally.beyond(dict(enumerate(values.tolist()))).reduce(comm).value()
         measures = tuple(
-            _measure(level, value, (low, up), row, tally.origin)
+            _measure(level, value, (low, up), row)
             for level, value, low, up, row in zip(
                 self._levels, values.tolist(), lowers.tolist(), uppers.tolist(), sums, strict=True
             )
@@ -205,11 +213,11 @@ class _Run:
         )
 
 
-def _measure(level: float, value: float, interval: tuple[float, float], sums: Reals, origin: float) -> Measure:
+def _measure(level: float, value: float, interval: tuple[float, float], sums: Reals) -> Measure:
     """The figures of one level from its sums; the error of expected shortfall has the tail's variance and the quantile's."""
     total, squares, count = sums[-3:].tolist()
     mean = total / count
-    variance = max(0.0, squares / count - (mean - origin) ** 2)
+    variance = max(0.0, squares / count - mean * mean)
     error = math.sqrt((variance + level * (mean - value) ** 2) / count)
     return Measure(level, value, interval, Estimate(mean, error), sums[:-3] / count)
 

@@ -23,7 +23,8 @@ HOLDINGS = ["AAA,share,900,,,", "CCC,share,-200,,,"] + [
         ("CCC", "put", -400, 100, 0.5, 0.35),
     )
 ]
-CHARTS = {"distribution.svg", "components.svg", "convergence.svg"}
+PHASES = ("losses", "stressed", "importance", "incremental", "backtest", "convergence")
+CHARTS = {"distribution.svg", "components.svg", "backtest.svg", "convergence.svg"}
 
 
 @pytest.fixture
@@ -46,12 +47,26 @@ def test_results_are_the_same_bytes_on_any_number_of_ranks(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Tables, charts and the figures of result.json are the same from one, two and three ranks; components add up to the whole."""
-    assert main(Alone(), [*words, "--plots", "--out", str(tmp_path / "1")]) == 0
+    asked = [
+        *words,
+        "--plots",
+        "--incremental",
+        "--backtest",
+        "20",
+        "--sampling",
+        "importance",
+        "--points",
+        "4k",
+        "--replicates",
+        "8",
+    ]
+    asked.append("--out")
+    assert main(Alone(), [*asked, str(tmp_path / "1")]) == 0
     table = capsys.readouterr().out
-    assert run_ranks(2, lambda comm: main(comm, [*words, "--plots", "--out", str(tmp_path / "2")])) == [0, 0]
-    assert run_ranks(3, lambda comm: main(comm, [*words, "--plots", "--out", str(tmp_path / "3")])) == [0, 0, 0]
+    assert run_ranks(2, lambda comm: main(comm, [*asked, str(tmp_path / "2")])) == [0, 0]
+    assert run_ranks(3, lambda comm: main(comm, [*asked, str(tmp_path / "3")])) == [0, 0, 0]
     first = {path.name: path.read_bytes() for path in sorted((tmp_path / "1").iterdir())}
-    assert set(first) == {"result.json", "components.csv", "tail.csv", "convergence.csv", *CHARTS}
+    assert set(first) == {"result.json", "components.csv", "tail.csv", "backtest.csv", "convergence.csv", *CHARTS}
     told = result(tmp_path / "1")
     for size in ("2", "3"):
         assert {path.name for path in (tmp_path / size).iterdir()} == set(first)
@@ -62,10 +77,45 @@ def test_results_are_the_same_bytes_on_any_number_of_ranks(
     figures = told["figures"]
     shortfall = figures["expected_shortfall"]["0.975"]["value"]
     assert sum(figures["components"].values()) == pytest.approx(shortfall, rel=1e-12)
-    assert f"ES 97.5%       {shortfall:,.0f}, between" in table
-    assert rows(tmp_path / "1" / "components.csv")[-1] == ["total", str(shortfall), "1.0"]
+    assert f"ES 97.5%       {shortfall:,.4g}, between" in table
+    for chart in CHARTS:
+        assert first[chart].endswith(b"</svg>\n")
+    marks = first["distribution.svg"].decode()
+    assert all(f">{mark}</text>" in marks for mark in ("VaR 95.0%", "VaR 97.5%", "VaR 99.0%", "VaR 99.9%", "ES 97.5%"))
+    sampled = figures["importance_sampling"]
+    assert (sampled["points"], sampled["replicates"], sampled["bound"]) == (4096, 8, 0)
+    error = figures["expected_shortfall"]["0.975"]["standard_error"]
+    assert abs(sampled["expected_shortfall"]["0.975"]["value"] - shortfall) < 3.5 * error
+    assert sampled["expected_shortfall"]["0.975"]["standard_error"] < error / 2
+    points = rows(tmp_path / "1" / "convergence.csv")[1:]
+    assert [row[:2] for row in points] == [["monte-carlo", "4096"], ["monte-carlo", "20480"], ["importance", "32768"]]
+    components = rows(tmp_path / "1" / "components.csv")
+    assert components[-1][:4] == ["total", str(told["portfolio"]["value"]), str(shortfall), "1.0"]
+    for name, value, part, share, growth, added, most in components[1:-1]:
+        assert float(part) == figures["components"][name] == pytest.approx(float(share) * shortfall)
+        assert float(growth) == pytest.approx(float(part) / float(value))
+        assert (
+            float(added)
+            == figures["incremental"][name]["adds"]
+            == pytest.approx(shortfall - figures["incremental"][name]["without"])
+        )
+        assert float(most) > 0
     assert figures["screening"]["proved"] is True
-    assert set(told["run"]["communication"]) == {"losses", "stressed", "convergence"}
+    assert set(told["run"]["communication"]) == {*PHASES}
+
+
+def test_the_back_test_is_told(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each day has a row; exceptions are the days whose loss is beyond value at risk; 250 days have a traffic light."""
+    assert main(Alone(), [*words, "--no-stress", "--model", "bootstrap", "--backtest", "all", "--out", str(tmp_path / "out")]) == 0
+    told = result(tmp_path / "out")["figures"]["backtest"]
+    header, *days = rows(tmp_path / "out" / "backtest.csv")
+    assert header == ["date", "loss", "var_99", "var_97.5", "es_97.5", "beyond_var_99"]
+    assert told["days"] == len(days) == 449  # 949 changes, less the 500 before them
+    assert (told["first"], told["last"]) == (days[0][0], days[-1][0]) == ("2008-05-16", "2009-08-07")
+    assert told["exceptions"] == sum(float(day[1]) > float(day[2]) for day in days) == sum(int(day[5]) for day in days)
+    assert told["traffic_light"]["exceptions"] == sum(int(day[5]) for day in days[-250:])
+    assert 0 < told["kupiec"]["p_value"] <= 1
+    assert f"back-test      {told['exceptions']} of 449 days beyond VaR 99%, 4.5 expected" in capsys.readouterr().out
 
 
 def test_brute_force_has_the_same_figures(tmp_path: Path, words: list[str]) -> None:
@@ -122,6 +172,24 @@ def test_shares_alone_have_the_closed_form(tmp_path: Path) -> None:
     assert low < expected < high
 
 
+def test_a_column_of_the_prices_may_move_volatilities(tmp_path: Path, words: list[str]) -> None:
+    """With an index of volatility among the prices it is the last factor; with none, options have the underlyings' factors only."""
+    prices = write_rows(tmp_path / "prices.csv", price_rows(names=("AAA", "VIX", "BBB", "CCC")))
+    for name, index, factors in (("index", "VIX", ["AAA", "BBB", "CCC", "VIX"]), ("none", "none", ["AAA", "BBB", "CCC"])):
+        asked = [*words, "--prices", prices, "--volatility-index", index, "--no-stress", "--out", str(tmp_path / name)]
+        assert main(Alone(), asked) == 0
+        assert result(tmp_path / name)["portfolio"]["factors"] == factors
+
+
+def test_a_portfolio_of_nothing_cannot_lose(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Positions of no shares have figures of 0, and charts."""
+    portfolio = write_portfolio(tmp_path / "none.csv", "AAA,share,0,,,", "BBB,share,0,,,")
+    assert main(Alone(), [*words, "--portfolio", portfolio, "--no-stress", "--plots", "--out", str(tmp_path / "out")]) == 0
+    assert "VaR 99.9%  0, between 0 and 0" in capsys.readouterr().out
+    assert result(tmp_path / "out")["figures"]["expected_shortfall"]["0.975"]["value"] == 0
+    assert (tmp_path / "out" / "components.svg").exists()
+
+
 def test_the_worst_scenarios_are_written_with_their_moves(tmp_path: Path, words: list[str]) -> None:
     """tail.csv has a hundred rows of descending losses, and a column for each factor."""
     assert main(Alone(), [*words, "--no-stress", "--out", str(tmp_path / "out")]) == 0
@@ -141,6 +209,7 @@ def test_what_does_not_fit_is_told_before_anything_is_computed(
         (["--volatility-index", "VIX"], 2, "--volatility-index: is 'VIX', but must be ewma, none, or a column of"),
         (["--from", "2009-08-01"], 2, "--from, --to: there are 7 daily changes in the window, but at least 60 are needed"),
         (["--stress-from", "2006-01-01"], 2, "--stress-from, --stress-to: the window from 2006-01-01 to 2009-06-30 is not within"),
+        (["--backtest"], 2, "--backtest: is 500 days, but the prices have 949 daily changes, of which the first 500 are needed"),
         (["--to", "2006-01-01"], 2, "--to: is 2006-01-01, but prices begin after it"),
         (["--horizon", "90d"], 65, "expiry: is 0.3 years, but must be after the horizon of 0.3571 years"),
         (["--volatility-index", "BBB"], 65, "line 5, underlying: BBB has no prices"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from examples.risk.market.pilot import Screens, total_loss
 from examples.risk.market.scenarios import BLOCK
 from examples.risk.market.screen import Screen, rounding
-from examples.risk.market.valuation import Valuation
+from examples.risk.market.screens import Screens
+from examples.risk.market.valuation import Valuation, total_loss
 from examples.workload.communicator import Alone
 from tests.unit.risk.market.books import StudentScenarios, hedged, random_book
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from examples.risk.market.book import Options
 from examples.risk.market.valuation import WIDTH, Valuation, value_today
 from examples.risk.numerics import black_scholes
 from tests.unit.risk.market.books import random_book
@@ -55,3 +58,15 @@ def test_bits_do_not_depend_on_the_batch():
         np.testing.assert_array_equal(valuation(moves[:, part].astype(np.float64)), profits[:, part])
     alone = valuation.one(3, moves[3, :600].astype(np.float64), moves[5, :600].astype(np.float64))
     np.testing.assert_array_equal(alone, profits[3, :600])
+
+
+def test_a_series_is_valued_once():
+    """A call and a put of one strike, expiry and volatility are one option and a forward, however many positions there are."""
+    book = random_book(2, 20)
+    book = replace(book, options=replace(book.options, sign=np.ones(20)))
+    puts = replace(book.options, sign=-np.ones(20), quantity=-2 * book.options.quantity)
+    both = Options(*(np.concatenate([getattr(book.options, name), getattr(puts, name)]) for name in Options.__slots__))
+    held = Valuation(replace(book, options=both))
+    assert held.series == Valuation(book).series <= 20
+    moves = RNG.normal(0, 0.1, (3, 50))
+    np.testing.assert_allclose(held(moves), formula(replace(book, options=both), moves), rtol=1e-6, atol=1e-4)
