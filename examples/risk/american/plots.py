@@ -84,16 +84,16 @@ def bounds(
     return chart.svg()
 
 
-def brackets(names: Sequence[str], brackets: Sequence[tuple[float, float]], references: Sequence[float | None]) -> str:
+def brackets(intervals: Sequence[tuple[float, float]], references: Sequence[float | None]) -> str:
     """The 95 % brackets of several contracts, all in % of their middle, and where the references are."""
-    middles = [(low + high) / 2 or 1.0 for low, high in brackets]
-    spans = np.array([(100 * (low / mid - 1), 100 * (high / mid - 1)) for (low, high), mid in zip(brackets, middles, strict=True)])
+    middles = [(low + high) / 2 or 1.0 for low, high in intervals]
+    spans = np.array([(100 * (low / mid - 1), 100 * (high / mid - 1)) for (low, high), mid in zip(intervals, middles, strict=True)])
     known = {at: 100 * (each / middles[at] - 1) for at, each in enumerate(references) if each is not None}
     reach = (1 + _LEGEND) * max(0.01, float(np.abs(spans).max()), *(abs(value) for value in known.values()))
-    every = -(-len(names) // _TICKS)
+    every = -(-len(intervals) // _TICKS)
     chart = Chart(
-        f"Brackets of {len(names)} contracts",
-        Axis("contract", 0, len(names) + 1, ticks=[(at + 1, str(at + 1)) for at in range(0, len(names), every)]),
+        f"Brackets of {len(intervals)} contracts",
+        Axis("contract", 0, len(intervals) + 1, ticks=[(at + 1, str(at + 1)) for at in range(0, len(intervals), every)]),
         Axis("% of the middle of the bracket", -reach, reach),
     )
     for at, (low, high) in enumerate(spans, 1):

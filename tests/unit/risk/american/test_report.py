@@ -114,7 +114,7 @@ def test_charts_show_what_is_there(tmp_path: Path) -> None:
     _, (put, best) = prepared(tmp_path)
     assert "upper bound, 20 paths" in plots.bounds("put", put.lower.convergence, put.upper.convergence if put.upper else (), 4.478)
     assert "upper" not in plots.bounds("best", best.lower.convergence, (), None)
-    assert plots.brackets(["put"], [(4.4, 4.5)], [4.45]).count("h0") == 1
-    assert "reference" not in plots.brackets(["put"], [(4.4, 4.5)], [None])
+    assert plots.brackets([(4.4, 4.5)], [4.45]).count("h0") == 1
+    assert "reference" not in plots.brackets([(4.4, 4.5)], [None])
     everywhere = np.ones((3, 3), np.bool_)
     assert plots.region("two", np.array([1.0, 2, 3]), np.array([1.0, 2, 3]), everywhere).count("h0") == 9
