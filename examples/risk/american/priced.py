@@ -8,22 +8,10 @@ from typing import Any, Self
 
 from examples.risk.american.policy import Policy
 from examples.risk.american.trades import Trade
+from examples.risk.american.traffic import Traffic
 from examples.risk.numerics.estimates import Estimate
 
 Convergence = tuple[tuple[int, Estimate], ...]  # so many paths, and the estimate from them
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """What one rank sends in a phase; the same on any number of ranks.
-
-    Attributes:
-        sums: messages, each a sum over all ranks.
-        bytes: of all of them together.
-    """
-
-    sums: int
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +52,31 @@ class Going:
 
     Attributes:
         exercised_today: whether exercise at once is worth more than the policy.
+        value: of going on under the policy, in money, today.
         greeks: by name, in money, one figure an asset; empty if they were not asked for.
         controls: variates that took noise from the lower bound.
     """
 
     exercised_today: bool
+    value: Estimate
     greeks: dict[str, tuple[Estimate, ...]] = field(default_factory=dict)
     controls: tuple[str, ...] = ()
 
     def words(self) -> dict[str, Any]:
         """For JSON."""
         greeks = {name: [_pair(each) for each in figures] for name, figures in self.greeks.items()}
-        return {"exercised_today": self.exercised_today, "greeks": greeks, "controls": list(self.controls)}
+        return {
+            "exercised_today": self.exercised_today,
+            "value": _pair(self.value),
+            "greeks": greeks,
+            "controls": list(self.controls),
+        }
 
     @classmethod
     def of(cls, words: Mapping[str, Any]) -> Self:
         """From JSON."""
         greeks = {name: tuple(Estimate(*each) for each in figures) for name, figures in words["greeks"].items()}
-        return cls(words["exercised_today"], greeks, tuple(words["controls"]))
+        return cls(words["exercised_today"], Estimate(*words["value"]), greeks, tuple(words["controls"]))
 
 
 @dataclass(frozen=True, slots=True)

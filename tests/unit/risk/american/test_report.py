@@ -10,9 +10,10 @@ import numpy as np
 from examples.risk.american import plots
 from examples.risk.american.arguments import Arguments, read_arguments
 from examples.risk.american.policy import Policy
-from examples.risk.american.priced import Bound, Going, Priced, Traffic
+from examples.risk.american.priced import Bound, Going, Priced
 from examples.risk.american.report import convergence_csv, policy_csv, result, table
 from examples.risk.american.trades import Trade
+from examples.risk.american.traffic import Traffic
 from examples.risk.numerics.estimates import Estimate
 
 FILE = """\
@@ -33,7 +34,7 @@ def found(trade: Trade, *, upper: bool) -> Priced:
     inner = len(trade.contract.dates) - 1
     policy = Policy("some", np.arange(2.0 * inner).reshape(inner, 2), np.full(inner, 0.5), 0.11)
     greeks = {"delta": tuple(Estimate(-0.7, 0.01) for _ in trade.spots)}
-    return Priced(trade, policy, Traffic(inner, 100), lower, Going(False, greeks, ("european",)), higher if upper else None)
+    return Priced(trade, policy, Traffic(inner, 100), lower, Going(False, lower.value, greeks, ("european",)), higher if upper else None)
 
 
 def prepared(tmp_path: Path) -> tuple[Arguments, list[Priced]]:
