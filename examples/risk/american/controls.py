@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.american.contract import ONE_ASSET, Contract
+from examples.risk.american.extremes import NAME, Extreme
 from examples.risk.american.model import Gbm, Model
 from examples.risk.numerics.normal_cdf import NormalCdf
 
@@ -94,9 +95,10 @@ class Controls:
         self._weights = np.zeros(assets)
         self._options: list[_Option] = []
         self.names: tuple[str, ...] = tuple(f"asset {i + 1}" for i in range(assets)) if assets > 1 else ("asset",)
+        self._extreme: Extreme | None = None
+        self._cdf = NormalCdf(paths)
         if gbm:
             self._choose(contract, gbm)
-        self._cdf = NormalCdf(paths)
         self.today = self.at(self._spots[:, None], np.zeros(1), derivatives=True)
 
     def _choose(self, contract: Contract, model: Gbm) -> None:
@@ -105,11 +107,16 @@ class Controls:
         if payoff.startswith("basket") and min(contract.weights) > 0:
             self._geometric(np.asarray(contract.weights), covariance)
             geometric, arithmetic = self._forward_baskets(np.asarray(contract.weights))
-            self._vanillas("European on the geometric basket", [self._assets], max(1 + geometric - arithmetic, 1e-3), way, covariance)
+            self._vanillas(
+                "European on the geometric basket", [self._assets], max(1 + geometric - arithmetic, 1e-3), way, covariance
+            )
         if payoff in ONE_ASSET:
             for number, strike in enumerate(_strikes(way, model.rate, model.dividends[0], model.volatilities[0])):
                 self._vanillas(f"European, strike {strike:.3g}" if number else "European", [0], strike, way, covariance)
-        if payoff in ("max-call", "min-put"):
+        if Extreme.suits(contract, model):
+            self._extreme = Extreme(contract, model, self._cdf)
+            self.names += (NAME[payoff],)
+        elif payoff in ("max-call", "min-put"):
             self._vanillas("European on each asset", list(assets), 1.0, way, covariance)
             self._vanillas("the same, far from the money", list(assets), _FAR**way, way, covariance)
             for one, other in combinations(assets, 2):
@@ -145,13 +152,13 @@ class Controls:
         return float(forwards[-1]), float(weights @ forwards[:-1])
 
     def _logs(self, spots: Reals, times: Reals) -> Reals:
-        """ln G of all legs but cash, (legs, paths)."""
+        """The logarithms of all legs but cash, (legs, paths)."""
         logs = np.empty((len(self._exponents), spots.shape[1]))
         assets = logs[: self._assets]
         np.log(spots, out=assets)
         left = self._expiry - times
-        for log, dividend in zip(assets, self._dividends, strict=True):
-            log -= self._rate * times + dividend * left
+        assets -= self._rate * times
+        assets -= self._dividends[:, None] * left
         if len(logs) > self._assets:
             logs[-1] = np.einsum("i,ij->j", self._weights, assets)  # not a product of BLAS: its bits depend on the paths beside
             logs[-1] += self._level + self._convexity * left
@@ -192,6 +199,11 @@ class Controls:
             sampled.values[option.control] += second
             if derivatives:
                 self._differentiate(sampled, option, (first, second), density, root)
+        if self._extreme:
+            valued = self._extreme.at(logs[:assets], times, derivatives=derivatives)
+            sampled.values[-1] = valued.values
+            sampled.by_log_spot[-1], sampled.by_volatility[-1] = valued.by_log_spot, valued.by_volatility
+            sampled.curvature[-1] = valued.curvature
         if derivatives:
             self._move(sampled, spots, times)
         return sampled

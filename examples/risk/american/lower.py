@@ -111,13 +111,16 @@ class Lower:
         moments: what has been summed so far, for checkpoints.
     """
 
-    def __init__(self, contract: Contract, model: Model, decide: Decide, forward: Forward, draws: Draws, *, greeks: bool = False) -> None:
+    def __init__(
+        self, contract: Contract, model: Model, decide: Decide, forward: Forward, draws: Draws, *, greeks: bool = False
+    ) -> None:
         self._contract, self._decide, self._forward, self._draws = contract, decide, forward, draws
         self._spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
         self._discounts = np.exp(-model.rate * np.asarray(contract.dates))
         self._controls = Controls(contract, model, draws.paths)
-        self._derivatives = Derivatives(contract, model, self._controls) if greeks else None
-        self._stopped = Stopped(contract, len(self._spots), draws.paths, keep_first=greeks)
+        self._derivatives = Derivatives(contract, model, self._controls, draws.paths) if greeks else None
+        likelihood = self._derivatives.likelihood if self._derivatives else None
+        self._stopped = Stopped(contract, len(self._spots), draws.paths, likelihood)
         self._rows = np.ones((len(self._controls.names) + 2, draws.paths))
         more = self._derivatives.controls if self._derivatives else []
         self.moments = Moments(draws.groups, [len(self._controls.names), *more], replicates=draws.replicates > 0)
@@ -134,7 +137,7 @@ class Lower:
         paid *= discount
         figures = [rows]
         if self._derivatives:
-            figures += self._derivatives.figures(stopped, discount, sampled)
+            figures += self._derivatives.figures(stopped, discount, paid, sampled)
         if self._draws.antithetic:
             half = self._draws.paths // 2
             figures = [0.5 * (each[:, :half] + each[:, half:]) for each in figures]
@@ -154,7 +157,9 @@ class Lower:
             greeks = Greeks.of(figures, len(self._spots))
         draws = self._draws
         blocks = [sum(draws.group(block) < groups for block in range(draws.blocks)) for groups in range(2, draws.groups + 1)]
-        convergence = [(count * draws.paths, self.moments.estimate(0, groups).value) for groups, count in enumerate(blocks, start=2)]
+        convergence = [
+            (count * draws.paths, self.moments.estimate(0, groups).value) for groups, count in enumerate(blocks, start=2)
+        ]
         value = Estimate(at_once, 0.0) if exercised else going_on.value
         return LowerBound(value, going_on, exercised, greeks, self._controls.names, tuple(convergence), draws.all_paths)
 

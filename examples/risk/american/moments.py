@@ -70,6 +70,14 @@ class Moments:
         """Sum over all ranks; collective, two messages."""
         self._totals = np.asarray(self.sums.reduce(comm).value())
 
+    def state(self) -> npt.NDArray[np.int64]:
+        """All of it, for checkpoints: (1, ...); equal sums have equal states."""
+        return self.sums.state()
+
+    def take(self, states: npt.NDArray[np.int64]) -> None:
+        """Begin with what has these states, (n, ...): all of them together, or with nothing if there are none."""
+        self.sums = ExactSum.from_state(states)
+
     def estimate(self, figure: int, groups: int | None = None) -> Controlled:
         """Of all groups, or of the first so many."""
         products = self._products(figure)[:groups]

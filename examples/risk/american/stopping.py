@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.american.contract import Contract
+from examples.risk.american.likelihood import Likelihood
 from examples.risk.american.paths import Floats, Forward
 
 Reals = npt.NDArray[np.float64]
@@ -25,18 +26,20 @@ class Stopped:
         contract: which has the dates.
         assets: whose spots are kept; what else a state has is not.
         paths: of a block.
+        likelihood: is told of every step, if there is one.
 
     Attributes:
         date: number of the exercise date, (paths,).
         times: the same in years.
         spots: in strikes, (assets, paths).
-        first: spots on the first date, if they are kept; for derivatives by likelihood ratios.
+        by_volatility: the likelihood's scores until then, (assets, paths); none without one.
     """
 
-    def __init__(self, contract: Contract, assets: int, paths: int, *, keep_first: bool = False) -> None:
+    def __init__(self, contract: Contract, assets: int, paths: int, likelihood: Likelihood | None = None) -> None:
         self.date = np.empty(paths, np.intp)
         self.times, self.spots = np.empty(paths), np.empty((assets, paths))
-        self.first = np.empty((assets, paths)) if keep_first else None
+        self.likelihood = likelihood
+        self.by_volatility = np.empty((assets if likelihood else 0, paths))
         self._dates = np.asarray(contract.dates)
         self._going, self._now = np.empty(paths, np.bool_), np.empty(paths, np.bool_)
 
@@ -46,20 +49,21 @@ class Stopped:
         Only paths that stop are gathered, each once: 5 ns a path, where masked copies on every date took 3 ns a path and date.
         """
         forward.begin(block)
+        if self.likelihood:
+            self.likelihood.begin()
         self._going[:] = True
         last = len(self._dates) - 1
-        for date in range(last):
+        for date in range(last + 1):
             states = forward.step()
-            if date == 0 and self.first is not None:
-                self.first[:] = states[: len(self.spots)]
+            if self.likelihood:
+                self.likelihood.step(states, date)
+            if date == last:
+                self._stop(states, date, self._going)
+                break
             decide(states, date, self._now)
             np.logical_and(self._now, self._going, out=self._now)
             self._stop(states, date, self._now)
             np.greater(self._going, self._now, out=self._going)
-        states = forward.step()
-        if last == 0 and self.first is not None:
-            self.first[:] = states[: len(self.spots)]
-        self._stop(states, last, self._going)
         self.times[:] = self._dates[self.date]
 
     def _stop(self, states: Floats, date: int, here: Flags) -> None:
@@ -67,3 +71,6 @@ class Stopped:
         self.date[paths] = date
         for kept, spots in zip(self.spots, states, strict=False):
             kept[paths] = spots[paths]
+        if self.likelihood:
+            for kept, scores in zip(self.by_volatility, self.likelihood.by_volatility, strict=True):
+                kept[paths] = scores[paths]
