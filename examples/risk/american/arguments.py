@@ -11,6 +11,10 @@ from typing import Final
 from examples.risk.american.contract import PAYOFFS
 from examples.risk.american.contract_file import read_contracts
 from examples.risk.american.fields import Fields
+from examples.risk.american.model import Heston
+from examples.risk.american.policy import Policy
+from examples.risk.american.policy_file import read_policies
+from examples.risk.american.sobol_paths import DIMENSIONS
 from examples.risk.american.trades import MODELS, Trade, read_trade
 from examples.workload.arguments import (
     CheckpointPlan,
@@ -81,6 +85,7 @@ class Arguments:
         plots: whether charts are.
         json: whether standard output is result.json.
         policy: file of exercise policies to use; None: they are found.
+        policies: what is in it, one a trade.
         out: directory of the results.
         checkpoint: where and how often to save.
     """
@@ -97,6 +102,7 @@ class Arguments:
     plots: bool
     json: bool
     policy: str | None
+    policies: tuple[Policy, ...] | None
     out: Path
     checkpoint: CheckpointPlan
 
@@ -161,6 +167,9 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         problems.append(problem)
     checkpoint = read_checkpoint(given, problems)
     trades = _trades(given, problems, warnings)
+    if given.sampling == SAMPLINGS[1]:
+        problems += [problem for trade in trades if (problem := _sobol_problem(trade))]
+    policies = read_policies(given.policy, trades, problems) if given.policy and not problems else None
     if problems:
         raise BadArguments(problems)
     return Arguments(
@@ -176,6 +185,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         plots=given.plots,
         json=given.json,
         policy=given.policy,
+        policies=tuple(policies) if policies is not None else None,
         out=Path(given.out),
         checkpoint=checkpoint,
     )
@@ -194,3 +204,16 @@ def _trades(given: Namespace, problems: list[str], warnings: list[str]) -> list[
     if problem := input_problem("--contract", given.contract):
         problems.append(problem)
     return [] if problems else read_contracts(given.contract, warnings)
+
+
+def _sobol_problem(trade: Trade) -> str | None:
+    """Why its paths cannot be made of Sobol' points; None if they can."""
+    if isinstance(trade.model, Heston):
+        return f"--sampling: {trade.name} is in Heston's model, whose paths take independent draws; use monte-carlo"
+    dimensions = len(trade.contract.dates) * len(trade.spots)
+    if dimensions > DIMENSIONS:
+        return (
+            f"--sampling: {trade.name} has {len(trade.contract.dates)} dates x {len(trade.spots)} assets = {dimensions:,} dimensions, "
+            f"but Sobol' points have {DIMENSIONS:,}; use monte-carlo"
+        )
+    return None

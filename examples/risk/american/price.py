@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from batchhpc.rank import ExactSum, Progress
 from examples.risk.american.arguments import Arguments
+from examples.risk.american.basis import basis_of
 from examples.risk.american.finished import VERSION, Finished, identity
+from examples.risk.american.greeks import Greeks
 from examples.risk.american.lower import Draws, Lower
-from examples.risk.american.priced import Bound, Going, Priced, Traffic, in_money
+from examples.risk.american.model import Heston
+from examples.risk.american.policy import Decisions, Policy
+from examples.risk.american.priced import Bound, Convergence, Going, Priced, in_money
 from examples.risk.american.sharing import Summed, add_blocks
-from examples.risk.american.trades import Trade
+from examples.risk.american.sources import Sources
+from examples.risk.american.sweep import BLOCK, Sweep, own_blocks, sweep
+from examples.risk.american.traffic import Counted, Traffic
 from examples.risk.american.upper import OUTER, Upper
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
 from examples.workload.restart import Restart
 
+_LANES = 4  # of which a block's paths are a multiple
 _ROUNDS = 8  # blocks of the lower bound between two looks at the clock: some 0.1 s
+
+
+def price_all(comm: Communicator, arguments: Arguments) -> list[Priced]:
+    """All contracts, in their order; collective."""
+    with Finished(comm, arguments) as finished:
+        return [Pricing(comm, arguments, number, finished).priced() for number in range(len(arguments.trades))]
 
 
 class Pricing:
@@ -36,7 +49,10 @@ class Pricing:
     def __init__(self, comm: Communicator, arguments: Arguments, number: int, finished: Finished) -> None:
         self._comm, self._arguments, self._number, self._finished = comm, arguments, number, finished
         self._trade = arguments.trades[number]
-        self._dtype = np.float32 if arguments.precision == "f32" else np.float64
+        self._dtype = np.dtype(np.float32 if arguments.precision == "f32" else np.float64)
+        self._sources = Sources(self._trade, arguments.seed, self._dtype)
+        self._basis = basis_of(self._trade.contract, self._trade.model)
+        self._antithetic = arguments.antithetic or isinstance(self._trade.model, Heston)  # whose paths always have mirror images
 
     def priced(self) -> Priced:
         """All phases; collective."""
@@ -59,27 +75,45 @@ class Pricing:
             progress.begin()
             yield restart, progress
 
-    def _lower(self, policy: Deciding) -> tuple[Bound, Going]:
+    def _policy(self) -> tuple[Policy, Traffic | None]:
+        """That of the arguments, or what the sweep finds, and what it sends."""
+        trade, phase = self._trade, f"{self._number} policy"
+        if self._arguments.policies is not None:
+            return self._arguments.policies[self._number], None
+        if (words := self._finished.of(phase)) is not None:
+            return Policy.of(words[0], self._basis.count), Traffic(*words[1])
+        paths = min(BLOCK, -(-self._arguments.sizes.paths // _LANES) * _LANES)
+        blocks = -(-self._arguments.sizes.paths // paths)
+        own = own_blocks(self._comm, blocks)
+        backward = self._sources.backward(paths, own, antithetic=self._antithetic)
+        counted = Counted(self._comm)
+        run = Sweep(trade.contract, trade.model.rate, self._basis, backward, paths, len(own), blocks, self._dtype)
+        with self._phase("policy", run.last, "dates") as (restart, progress):
+            policy = sweep(counted.comm, run, self._basis, restart, progress.reach).policy
+        self._finished.keep(phase, [policy.told(), [counted.traffic.sums, counted.traffic.bytes]])
+        return policy, counted.traffic
+
+    def _lower(self, policy: Policy) -> tuple[Bound, Going]:
         arguments, strike, phase = self._arguments, self._trade.contract.strike, f"{self._number} lower"
         if (words := self._finished.of(phase)) is not None:
             return Bound.of(words[0]), Going.of(words[1])
         if arguments.sampling == "sobol":
             draws = Draws.sobol(arguments.sizes.lower_paths)
         else:
-            draws = Draws.independent(arguments.sizes.lower_paths, antithetic=arguments.antithetic)
-        forward = self._paths.lower(draws)
-        lower = Lower(self._trade.contract, self._trade.model, policy.decide, forward, draws, greeks=arguments.greeks)
+            draws = Draws.independent(arguments.sizes.lower_paths, antithetic=self._antithetic)
+        forward = self._sources.lower(draws)
+        lower = Lower(self._trade.contract, self._trade.model, Decisions(policy, self._basis, self._dtype), forward, draws, greeks=arguments.greeks)
         with self._phase("lower bound", draws.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, draws.blocks, _exact(lower.add, lower.moments), restart, progress.reach, _ROUNDS)
         counted = Counted(self._comm)
         found = lower.bound(counted.comm)
-        convergence = tuple((paths, in_money(estimate, strike)) for paths, estimate in found.convergence)
-        bound = Bound(in_money(found.value, strike), found.paths, convergence, counted.traffic)
+        convergence = () if found.exercised_today else found.convergence  # which is that of going on
+        bound = _bound(found.value, found.paths, convergence, strike, counted)
         going = Going(found.exercised_today, in_money(found.going_on.value, strike), _greeks(found.greeks, strike), found.controls)
         self._finished.keep(phase, [bound.words(), going.words()])
         return bound, going
 
-    def _upper(self, policy: Deciding, going: Going) -> Bound:
+    def _upper(self, policy: Policy, going: Going) -> Bound:
         sizes, trade, phase = self._arguments.sizes, self._trade, f"{self._number} upper"
         if (words := self._finished.of(phase)) is not None:
             return Bound.of(words)
@@ -88,22 +122,27 @@ class Pricing:
             trade.contract,
             trade.spots / strike,
             trade.model.rate,
-            policy,
+            Decisions(policy, self._basis, self._dtype),
             in_money(going.value, 1 / strike),
-            self._paths.outer(OUTER),
-            self._paths.inner,
+            self._sources.outer(OUTER),
+            self._sources.inner,
             sizes.inner,
             -(-sizes.outer // OUTER),
-            self._paths.today,
+            self._sources.today,
         )
         with self._phase("upper bound", upper.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, upper.blocks, _exact(upper.add, upper), restart, progress.reach)
         counted = Counted(self._comm)
         found = upper.bound(counted.comm)
-        convergence = tuple((paths, in_money(estimate, strike)) for paths, estimate in found.convergence)
-        bound = Bound(in_money(found.value, strike), found.paths, convergence, counted.traffic)
+        bound = _bound(found.value, found.paths, found.convergence, strike, counted)
         self._finished.keep(phase, bound.words())
         return bound
+
+
+def _bound(value: Estimate, paths: int, convergence: Convergence, strike: float, counted: Counted) -> Bound:
+    """In money."""
+    points = tuple((so_far, in_money(estimate, strike)) for so_far, estimate in convergence)
+    return Bound(in_money(value, strike), paths, points, counted.traffic)
 
 
 class _HasSums(Protocol):
