@@ -210,10 +210,8 @@ def _sobol_problem(trade: Trade) -> str | None:
     """Why its paths cannot be made of Sobol' points; None if they can."""
     if isinstance(trade.model, Heston):
         return f"--sampling: {trade.name} is in Heston's model, whose paths take independent draws; use monte-carlo"
-    dimensions = len(trade.contract.dates) * len(trade.spots)
-    if dimensions > DIMENSIONS:
-        return (
-            f"--sampling: {trade.name} has {len(trade.contract.dates)} dates x {len(trade.spots)} assets = {dimensions:,} dimensions, "
-            f"but Sobol' points have {DIMENSIONS:,}; use monte-carlo"
-        )
+    dates, assets = len(trade.contract.dates), len(trade.spots)
+    if dates * assets > DIMENSIONS:
+        needed = f"{dates} dates x {assets} assets = {dates * assets:,} dimensions"
+        return f"--sampling: {trade.name} has {needed}, but Sobol' points have {DIMENSIONS:,}; use monte-carlo"
     return None

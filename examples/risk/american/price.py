@@ -102,7 +102,14 @@ class Pricing:
         else:
             draws = Draws.independent(arguments.sizes.lower_paths, antithetic=self._antithetic)
         forward = self._sources.lower(draws)
-        lower = Lower(self._trade.contract, self._trade.model, Decisions(policy, self._basis, self._dtype), forward, draws, greeks=arguments.greeks)
+        lower = Lower(
+            self._trade.contract,
+            self._trade.model,
+            Decisions(policy, self._basis, self._dtype),
+            forward,
+            draws,
+            greeks=arguments.greeks,
+        )
         with self._phase("lower bound", draws.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, draws.blocks, _exact(lower.add, lower.moments), restart, progress.reach, _ROUNDS)
         counted = Counted(self._comm)
@@ -155,7 +162,10 @@ def _exact(add: Callable[[int], Any], of: _HasSums) -> Summed:
     def take(states: Any) -> None:
         of.sums = ExactSum.from_state(states)
 
-    return Summed(add, lambda: of.sums.state(), take)
+    def state() -> Any:
+        return of.sums.state()  # of those that were taken
+
+    return Summed(add, state, take)
 
 
 def _greeks(greeks: Greeks | None, strike: float) -> dict[str, tuple[Estimate, ...]]:

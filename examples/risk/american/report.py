@@ -9,10 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from examples.risk.american.arguments import Arguments
 from examples.risk.american.priced import Priced
 from examples.risk.numerics.estimates import Estimate
 
+Reals = npt.NDArray[np.float64]
 _BASIC = 4  # decimals of a price of about 1 to 100
 _RIGHT = ">"
 
@@ -72,7 +76,7 @@ def convergence_csv(priced: Sequence[Priced]) -> str:
     return _csv(("contract", "bound", "paths", "value", "standard_error"), rows)
 
 
-def policy_csv(priced: Sequence[Priced], boundaries: Sequence[Mapping[str, Sequence[float]]]) -> str:
+def policy_csv(priced: Sequence[Priced], boundaries: Sequence[Mapping[str, Reals]]) -> str:
     """Each exercise date of each contract: the boundary in money where there is one, and the coefficients.
 
     Args:

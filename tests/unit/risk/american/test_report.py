@@ -34,7 +34,9 @@ def found(trade: Trade, *, upper: bool) -> Priced:
     inner = len(trade.contract.dates) - 1
     policy = Policy("some", np.arange(2.0 * inner).reshape(inner, 2), np.full(inner, 0.5), 0.11)
     greeks = {"delta": tuple(Estimate(-0.7, 0.01) for _ in trade.spots)}
-    return Priced(trade, policy, Traffic(inner, 100), lower, Going(False, lower.value, greeks, ("european",)), higher if upper else None)
+    return Priced(
+        trade, policy, Traffic(inner, 100), lower, Going(False, lower.value, greeks, ("european",)), higher if upper else None
+    )
 
 
 def prepared(tmp_path: Path) -> tuple[Arguments, list[Priced]]:
@@ -86,7 +88,7 @@ def test_the_table_has_a_line_for_each_contract(tmp_path: Path) -> None:
 def test_the_tables_can_be_read_by_machines(tmp_path: Path) -> None:
     """The policy has a line for each date, with coefficients where there are some; the convergence one for each prefix."""
     _, priced = prepared(tmp_path)
-    text = policy_csv(priced, [{"": [33.0, float("nan"), 40.0]}, {}])
+    text = policy_csv(priced, [{"": np.array([33.0, np.nan, 40.0])}, {}])
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["contract"], row["date"], row["boundary"], row["c1"]) for row in rows] == [
         ("put", "1", "33.0", "1.0"),
