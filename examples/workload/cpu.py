@@ -1,4 +1,4 @@
-"""Which CPU features numpy had better not use here; to be asked before numpy is imported, hence the standard library only.
+"""Which CPU features and how many threads numpy had better use; to be asked before it is imported, so standard library only.
 
 On AMD's Zen 4 (hpc7a, m7a, c7a, r7a) numpy's AVX-512 sort writes with the memory form of ``vpcompress``, which is microcoded there:
 sorting uint64 takes 37-51 ns an element, and 8-11 ns with the AVX2 sort (measured: an EPYC of family 25, model 17; numpy 2.4.6).
@@ -18,6 +18,16 @@ VARIABLE = "NPY_DISABLE_CPU_FEATURES"
 _ZEN_3_AND_4 = "25"  # the family; of the two only Zen 4 has AVX-512
 _SINCE_2_4 = "X86_V4 AVX512_ICL AVX512_SPR"  # numpy 2.4 named its groups of features anew
 _BEFORE_2_4 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
+
+
+def one_thread(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Keep BLAS to one thread a rank, unless the user has said how many it may have.
+
+    Ranks share the processors already. Many small products in several threads take many times the CPU time, for the threads
+    wait for one another busily; and another number of threads may mean other last bits.
+    """
+    if "OMP_NUM_THREADS" not in environ:
+        environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def avoid_slow_sort(cpuinfo: str | None = None, environ: MutableMapping[str, str] = os.environ, numpy: str | None = None) -> str:

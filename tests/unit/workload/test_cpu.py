@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from examples.workload.cpu import VARIABLE, _numpy_version, avoid_slow_sort, sorts_slowly
+from examples.workload.cpu import VARIABLE, _numpy_version, avoid_slow_sort, one_thread, sorts_slowly
 
 
 def cpuinfo(vendor: str, family: int, flags: str) -> str:
@@ -77,3 +77,17 @@ def test_version_of_numpy_is_found_without_importing_it() -> None:
     import numpy as np
 
     assert _numpy_version() == np.__version__
+
+
+@pytest.mark.parametrize(
+    ("environ", "after"),
+    [
+        ({}, {"OPENBLAS_NUM_THREADS": "1"}),
+        ({"OPENBLAS_NUM_THREADS": "4"}, {"OPENBLAS_NUM_THREADS": "4"}),
+        ({"OMP_NUM_THREADS": "2"}, {"OMP_NUM_THREADS": "2"}),  # as the agent sets it, from the job's cpus_per_rank
+    ],
+)
+def test_a_rank_has_one_thread_unless_told_otherwise(environ: dict[str, str], after: dict[str, str]) -> None:
+    """Neither the user's number of threads nor the job's is changed."""
+    one_thread(environ)
+    assert environ == after
