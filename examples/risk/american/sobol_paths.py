@@ -55,7 +55,7 @@ class SobolForward:
         dates, assets = self._shape = len(times), len(model.spots)
         if dates * assets > DIMENSIONS:
             raise ValueError(
-                f"{dates} dates of {assets} assets need {dates * assets:,} dimensions; Sobol' points have {DIMENSIONS:,}: "
+                f"{dates:,} dates of {assets} assets need {dates * assets:,} dimensions; Sobol' points have {DIMENSIONS:,}: "
                 "take independent draws, or fewer dates"
             )
         over_time, time_variances = _components(np.minimum.outer(times, times))
