@@ -8,7 +8,7 @@ import pytest
 
 from examples.risk.american.contract import Contract
 from examples.risk.american.lower import Draws, Lower, LowerBound, lower_bound
-from examples.risk.american.model import Gbm
+from examples.risk.american.model import Gbm, Heston
 from examples.risk.american.paths import LOWER, Forward
 from examples.risk.american.sobol_paths import SobolForward
 from examples.risk.american.stopping import Decide
@@ -105,6 +105,19 @@ def _moved(model: Gbm, *, spot: float, volatility: float) -> Gbm:
     return Gbm(
         model.rate, model.spots + spot * second, model.dividends, model.volatilities + volatility * second, model.correlation
     )
+
+
+def test_hestons_delta_is_along_the_paths() -> None:
+    """Without volatility of variance it is that of a lattice; vega and gamma, which need a density, are not offered."""
+    lattice = bermudan_put(0.9, 0.06, 0.2, 1, dates=50)
+    model = Heston(0.06, 0.9, 0.0, 0.04, 1.0, 0.04, 0.0, 0.0)
+    lower = Lower(PUT, model, _below(lattice.boundary), _forward(PUT, one_asset(), ANTITHETIC), ANTITHETIC, greeks=True)
+    found = lower_bound(Alone(), lower, ANTITHETIC)
+    assert abs(found.value.value - lattice.price) < 4 * found.value.error
+    assert found.value.error < 0.7 * found.going_on.plain.error
+    assert found.greeks is not None
+    assert abs(found.greeks.delta[0].value - lattice.delta) < 4 * found.greeks.delta[0].error
+    assert found.greeks.vega == found.greeks.gamma == ()
 
 
 @pytest.mark.parametrize("draws", [ANTITHETIC, SOBOL])
