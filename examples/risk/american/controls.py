@@ -98,10 +98,10 @@ class Controls:
         self._extreme: Extreme | None = None
         self._cdf = NormalCdf(paths)
         if gbm:
-            self._choose(contract, gbm)
+            self._choose(contract, gbm, paths)
         self.today = self.at(self._spots[:, None], np.zeros(1), derivatives=True)
 
-    def _choose(self, contract: Contract, model: Gbm) -> None:
+    def _choose(self, contract: Contract, model: Gbm, paths: int) -> None:
         covariance = model.correlation * np.outer(model.volatilities, model.volatilities)
         payoff, assets, way = contract.payoff, range(self._assets), 1 if contract.payoff.endswith("call") else -1
         if payoff.startswith("basket") and min(contract.weights) > 0:
@@ -114,7 +114,7 @@ class Controls:
             for number, strike in enumerate(_strikes(way, model.rate, model.dividends[0], model.volatilities[0])):
                 self._vanillas(f"European, strike {strike:.3g}" if number else "European", [0], strike, way, covariance)
         if Extreme.suits(contract, model):
-            self._extreme = Extreme(contract, model, self._cdf)
+            self._extreme = Extreme(contract, model, paths)
             self.names += (NAME[payoff],)
         elif payoff in ("max-call", "min-put"):
             self._vanillas("European on each asset", list(assets), 1.0, way, covariance)

@@ -45,12 +45,13 @@ class Extreme:
     Args:
         contract: a max-call or a min-put.
         model: independent assets.
-        cdf: of standard normals, for as many paths as are valued at a time.
+        paths: that are valued at a time, at most.
     """
 
-    def __init__(self, contract: Contract, model: Gbm, cdf: NormalCdf) -> None:
+    def __init__(self, contract: Contract, model: Gbm, paths: int) -> None:
         self._way = 1 if contract.payoff == "max-call" else -1
-        self._rate, self._volatilities, self._cdf, self._expiry = model.rate, model.volatilities, cdf, contract.dates[-1]
+        self._rate, self._volatilities, self._expiry = model.rate, model.volatilities, contract.dates[-1]
+        self._cdf = NormalCdf(paths * len(model.spots))
         self._end, count = _end(contract, model)
         nodes, weights = np.polynomial.legendre.leggauss(count)
         self._nodes = 0.5 * self._end * (nodes + 1)  # logarithms, from 0 to the end
@@ -103,22 +104,18 @@ class Extreme:
         assets, paths = logs.shape
         shape = assets if derivatives else 0, paths
         result = Valued(np.zeros(paths), *(np.zeros(shape) for _ in range(3)))
-        root = np.sqrt(left)
-        deviations = [root * volatility for volatility in self._volatilities]
-        means = [
-            log + (self._rate * self._expiry - 0.5 * volatility**2 * left)
-            for log, volatility in zip(logs, self._volatilities, strict=True)
-        ]
-        slopes = [self._way / deviation for deviation in deviations]
-        starts = [mean * slope for mean, slope in zip(means, slopes, strict=True)]
-        below = [np.empty(paths) for _ in logs]  # each asset's probability to end below the node, above it for the smallest
-        scaled = [np.empty(paths) for _ in logs]
+        root, volatilities = np.sqrt(left), self._volatilities[:, None]
+        deviations = root * volatilities
+        slopes = self._way / deviations
+        starts = (logs + (self._rate * self._expiry - 0.5 * volatilities**2 * left)) * slopes
+        scaled, below = np.empty((assets, paths)), np.empty((assets, paths))
         product = np.empty(paths)
         for node, weight in self._nodes_and_weights:
-            for at, slope, start, probability in zip(scaled, slopes, starts, below, strict=True):
-                np.multiply(slope, node, out=at)
-                np.subtract(at, start, out=at)
-                self._cdf(at, probability)
+            np.multiply(slopes, node, out=scaled)
+            np.subtract(scaled, starts, out=scaled)
+            self._cdf(
+                scaled.reshape(-1), below.reshape(-1)
+            )  # of all assets at once: 3 times as quick as one by one for 2,048 paths
             np.multiply(below[0], weight, out=product)
             for probability in below[1:]:
                 np.multiply(product, probability, out=product)
@@ -128,9 +125,7 @@ class Extreme:
                 self._differentiate(result, weight, scaled, below, deviations, root)
         return result
 
-    def _differentiate(
-        self, result: Valued, weight: float, scaled: list[Reals], below: list[Reals], deviations: list[Reals], root: Reals
-    ) -> None:
+    def _differentiate(self, result: Valued, weight: float, scaled: Reals, below: Reals, deviations: Reals, root: Reals) -> None:
         """Add a node's share: a probability Phi(z), z = way (node - mean) / deviation, falls by way phi(z) / deviation a mean."""
         for i, (at, deviation, volatility) in enumerate(zip(scaled, deviations, self._volatilities, strict=True)):
             density = np.exp(-0.5 * at * at) * (weight / math.sqrt(2 * math.pi)) / deviation

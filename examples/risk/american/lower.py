@@ -52,7 +52,7 @@ class Draws:
         return cls(max(2, -(-paths // block)), block, antithetic)
 
     @classmethod
-    def sobol(cls, paths: int, replicates: int = 16, block: int = BLOCK // 4) -> Draws:
+    def sobol(cls, paths: int, replicates: int = 16, block: int = BLOCK // 2) -> Draws:
         """At least so many paths, and a power of two in each replicate."""
         points = 1 << (max(1, -(-paths // replicates)) - 1).bit_length()
         block = min(points, block)

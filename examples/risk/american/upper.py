@@ -16,15 +16,16 @@ Where Q goes in, and where it does not:
 - On a date on which the policy goes on, Q cancels in pi from the next date on. It is needed for that date's own h - pi only, so not
   where h is below what would raise the maximum even if Q were 0: out of the money, never.
 - On a date on which it exercises Q is needed for all later dates.
-- The farther h is from the policy's own guess of Q, the less Q's noise can do, and the fewer inner paths are enough. The guess is
-  known before any inner path is drawn, so this choice leaves the bound a bound. (Broadie and Cao, "Improved lower and upper bound
-  algorithms for pricing American options by simulation", Quantitative Finance 8, 2008, skip paths instead.)
+- The farther the policy's own guess of Q is from what would change the maximum, in standard errors, the less Q's noise can do, and
+  the fewer inner paths are enough. Their standard deviation is learned from paths that are then thrown away, so that this choice
+  leaves the bound a bound. (Broadie and Cao, "Improved lower and upper bound algorithms for pricing American options by
+  simulation", Quantitative Finance 8, 2008, skip far states instead.)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -39,13 +40,14 @@ from examples.workload.communicator import Communicator
 
 Reals = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 OUTER: Final = 64  # paths of a block
 BATCH: Final = 8192  # inner paths that go on side by side: with their states they stay in a processor's cache
 GROUPS: Final = 16  # points of the convergence
 _LEAST: Final = 32  # inner paths of a state
 _FEWER: Final = 4  # times: so many fewer has each tier of states than the one before
 _TIERS: Final = 4
-_SURE: Final = 4.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
+_SURE: Final = 3.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
 
 
 class Policy(Protocol):
@@ -87,7 +89,6 @@ class Upper:
         branching: makes paths within paths, of so many outer paths so many inner ones each, half of them antithetic.
         inner: inner paths of a state where they matter, a power of two; others have fewer.
         blocks: of outer paths, over all ranks.
-        today: state of the model today, (rows,), if that is more than the spots.
 
     Attributes:
         sums: for checkpoints: of the gap, of its square, and of steps, for each group of blocks.
@@ -104,7 +105,6 @@ class Upper:
         branching: Callable[[int, int], Branching],
         inner: int,
         blocks: int,
-        today: Reals | None = None,
     ) -> None:
         self._contract, self._policy, self._forward, self._going_on, self.blocks = contract, policy, forward, going_on, blocks
         self._assets = len(spots)
@@ -116,7 +116,6 @@ class Upper:
         self._groups = min(blocks, GROUPS)
         self.sums = ExactSum((self._groups, 3))
         self._batch, self._steps = 0, 0
-        self._deviation = self._spread(spots if today is None else today)
 
     def add(self, block: int) -> None:
         """Send a block of outer paths on, and add what hindsight gains on each."""
@@ -133,6 +132,7 @@ class Upper:
             np.maximum(most, -level, out=most, where=here)
             critical = np.where(here, gain + level + most, gain - level - most)  # what Q must be for hindsight to gain just nothing
             asked = np.flatnonzero(here | (critical > 0))
+            asked = asked[np.argsort(gain[asked] - guesses[date][asked], kind="stable")]
             going = gain[asked] - self._values(states[date][:, asked], date, np.abs(critical - guesses[date])[asked])
             exercises = here[asked]
             most[asked] = np.maximum(most[asked], np.where(exercises, 0.0, going - level[asked]))
@@ -173,36 +173,34 @@ class Upper:
 
     def _values(self, states: Floats, date: int, distances: Reals) -> Reals:
         """Discounted Q of states (rows, states), each by as many inner paths as its distance from what is critical asks for."""
-        values = np.empty(len(distances))
-        remaining = 1 - self._contract.dates[date] / self._contract.dates[-1]  # the variance is taken to be in proportion
-        with np.errstate(divide="ignore"):
-            enough = (
-                2 * remaining * np.square(_SURE * self._deviation / distances)
-            )  # inner paths; nan where the policy has no guess
-        left = np.arange(len(distances))
+        pilot = np.concatenate([paid for _, paid in self._batches(states, date, np.arange(len(distances)), self._tiers[-1])])
+        deviations = pilot.reshape(len(pilot), 2, -1).mean(axis=1).std(axis=1, ddof=1)  # of antithetic pairs
+        with np.errstate(divide="ignore", invalid="ignore"):
+            enough = 2 * np.square(_SURE * deviations / distances)  # inner paths; nan where the policy has no guess
+        values, left = np.empty(len(distances)), np.arange(len(distances))
         for tier, fewer in zip(self._tiers, [*self._tiers[1:], None], strict=True):
             few = enough[left] <= fewer.inner if fewer else np.zeros(len(left), np.bool_)
-            mine, left = left[~few], left[few]
-            for first in range(0, len(mine), tier.states):
-                some = mine[first : first + tier.states]
-                batch = states[:, np.resize(some, tier.states)]  # filled up by repeating
-                values[some] = self._paid(batch, date, tier).mean(axis=1)[: len(some)]
+            for some, paid in self._batches(states, date, left[~few], tier):
+                values[some] = paid.mean(axis=1)
+            left = left[few]
         return values
 
-    def _spread(self, today: Reals) -> float:
-        """Standard deviation of what an antithetic pair pays from today on: more than from any later state, mostly."""
-        tier = self._tiers[0]
-        paid = self._paid(np.repeat(today[:, None], tier.states, axis=1), -1, tier)
-        return float(paid.reshape(tier.states, 2, -1).mean(axis=1).std())
+    def _batches(self, states: Floats, date: int, chosen: Places, tier: _Tier) -> Iterator[tuple[Places, Reals]]:
+        """Some of the states, batch by batch, and what the policy pays on their inner paths; a batch is filled up by repeating."""
+        for first in range(0, len(chosen), tier.states):
+            some = chosen[first : first + tier.states]
+            yield some, self._paid(states[:, np.resize(some, tier.states)], date, tier)[: len(some)].copy()
 
     def _paid(self, states: Floats, date: int, tier: _Tier) -> Reals:
         """What the policy pays on inner paths from states of a date, discounted to today, (states, inner)."""
         tier.branching.branch(states, date, self._batch)
         self._batch += 1
-        self._steps += tier.going.size * (self._last - date)
         tier.going.fill(True)
         tier.paid.fill(0)
         for later in range(date + 1, self._last + 1):
+            if not tier.going.any():  # as soon happens to states far in the region of exercise, which have batches of their own
+                break
+            self._steps += tier.going.size
             now = tier.branching.step()
             self._contract.exercise(now[: self._assets], tier.gain)
             if later < self._last:

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from examples.risk.american.contract import Contract
+from examples.risk.american.controls import Controls
+from examples.risk.american.extremes import Extreme
+from examples.risk.american.model import Gbm, Heston
+from examples.risk.american.stopping import Stopped
+from examples.risk.numerics import black_scholes
+from tests.unit.risk.american.plain_paths import PlainPaths, equally_spaced, one_asset, three_assets
+
+CASES = [
+    ("put", one_asset(), ()),
+    ("call", one_asset(dividend=0.08), ()),
+    ("max-call", three_assets(), ()),
+    ("max-call", three_assets(0.3), ()),
+    ("min-put", three_assets(), ()),
+    ("min-put", three_assets(0.3), ()),
+    ("basket-call", three_assets(0.3), (0.5, 0.3, 0.3)),
+    ("basket-put", three_assets(), (0.4, 0.3, 0.3)),
+]
+
+
+def _moved(model: Gbm, asset: int, log_spot: float, volatility: float) -> Gbm:
+    unit = np.eye(len(model.spots))[asset]
+    return replace(model, spots=model.spots * np.exp(log_spot * unit), volatilities=model.volatilities + volatility * unit)
+
+
+@pytest.mark.parametrize(("payoff", "model", "weights"), CASES)
+def test_controls_sampled_where_paths_stop_have_todays_mean(payoff: str, model: Gbm, weights: tuple[float, ...]) -> None:
+    """Whatever the rule by which paths stop, no control's mean is more than four errors from what it is worth today."""
+    contract, paths = equally_spaced(payoff, 2, 5, weights=weights), 4096
+    controls, stopped = Controls(contract, model, paths), Stopped(contract, len(model.spots), paths)
+    forward = PlainPaths(contract, model, 3, paths, antithetic=False)
+
+    def decide(states: npt.NDArray[Any], date: int, out: npt.NDArray[np.bool_]) -> None:
+        np.greater(contract.exercise(states, np.empty(paths)), 0.05 * (5 - date), out=out)
+
+    blocks = []
+    for block in range(8):
+        stopped.follow(forward, block, decide)
+        blocks.append(controls.at(stopped.spots, stopped.times).values)
+    values = np.concatenate(blocks, axis=1)
+    errors = values.std(axis=1) / np.sqrt(values.shape[1])
+    assert len(controls.names) == len(values) >= 2
+    assert np.all(np.abs(values.mean(axis=1) - controls.today.values[:, 0]) < 4 * errors)
+
+
+@pytest.mark.parametrize(("payoff", "model", "weights"), CASES)
+def test_derivatives_of_controls_are_those_by_differences(
+    payoff: str, model: Gbm, weights: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First and second derivatives by spots, and those by volatilities, agree with central differences of the values."""
+    contract, step = equally_spaced(payoff, 2, 5, weights=weights), 1e-3
+    if payoff in ("put", "call"):  # strikes, and the integral's end, are chosen by the model: they are held fixed here
+        monkeypatch.setattr("examples.risk.american.controls._strikes", lambda *_: np.array([1.0, 0.8, 0.7]))
+    monkeypatch.setattr(Controls, "_forward_baskets", lambda *_: (0.9, 1.0))
+    monkeypatch.setattr(
+        "examples.risk.american.extremes._end", lambda contract, _: (2 if contract.payoff == "max-call" else -2, 40)
+    )
+
+    def value(moved: Gbm) -> npt.NDArray[np.float64]:
+        return np.asarray(Controls(contract, moved, 1).today.values[:, 0])
+
+    today = Controls(contract, model, 1).today
+    for asset in range(len(model.spots)):
+        up, down = (value(_moved(model, asset, way * step, 0)) for way in (1, -1))
+        first, second = (up - down) / (2 * step), (up + down - 2 * value(model)) / step**2
+        assert today.by_log_spot[:, asset, 0] == pytest.approx(first, abs=2e-6)
+        assert today.curvature[:, asset, 0] == pytest.approx(second - first, abs=2e-3)
+        up, down = (value(_moved(model, asset, 0, way * step)) for way in (1, -1))
+        assert today.by_volatility[:, asset, 0] == pytest.approx((up - down) / (2 * step), abs=3e-6)
+
+
+def test_the_first_control_of_a_put_is_the_european_one() -> None:
+    """Next to the asset itself stands Black and Scholes' put of the same strike and expiry."""
+    model = one_asset(dividend=0.03)
+    controls = Controls(equally_spaced("put", 1, 4), model, 1)
+    assert controls.names[:2] == ("asset", "European")
+    assert controls.today.values[0, 0] == pytest.approx(0.9 * np.exp(-0.03))
+    assert controls.today.values[1, 0] == pytest.approx(black_scholes.value(0.9, 1, 0.06, 0.03, 0.2, 1, -1), abs=1e-9)
+
+
+def test_the_largest_of_one_asset_is_that_asset() -> None:
+    """Both European options on extremes are Black and Scholes' if there is one asset, but for the far end of the integral."""
+    for payoff, sign in (("max-call", 1), ("min-put", -1)):
+        model = one_asset(volatility=0.3)
+        price = Controls(equally_spaced(payoff, 1, 3), model, 1).today.values[-1, 0]
+        assert price == pytest.approx(black_scholes.value(0.9, 1, 0.06, 0.0, 0.3, 1, sign), abs=2e-6)
+
+
+def test_extremes_need_independent_assets_and_few_dates() -> None:
+    """Correlated assets, and intervals so short that the integral takes too many nodes, get vanillas and exchanges instead."""
+    contract = equally_spaced("max-call", 2, 5)
+    assert Extreme.suits(contract, three_assets())
+    assert not Extreme.suits(contract, three_assets(0.1))
+    assert not Extreme.suits(equally_spaced("max-call", 2, 250), three_assets())
+    assert "exchange of assets" in Controls(contract, three_assets(0.1), 1).names
+
+
+def test_hestons_asset_is_a_control() -> None:
+    """In any model the discounted asset is a martingale; nothing else is claimed of Heston's."""
+    contract = Contract("put", 10.0, (0.25, 0.5))
+    controls = Controls(contract, Heston(0.1, 8.0, 0.02, 0.06, 5, 0.16, 0.9, 0.1), 1)
+    assert controls.names == ("asset",)
+    assert controls.today.values[0, 0] == pytest.approx(0.8 * np.exp(-0.02 * 0.5))
