@@ -132,6 +132,8 @@ class Upper:
             np.maximum(most, -level, out=most, where=here)
             critical = np.where(here, gain + level + most, gain - level - most)  # what Q must be for hindsight to gain just nothing
             asked = np.flatnonzero(here | (critical > 0))
+            if not len(asked):
+                continue
             asked = asked[np.argsort(gain[asked] - guesses[date][asked], kind="stable")]
             going = gain[asked] - self._values(states[date][:, asked], date, np.abs(critical - guesses[date])[asked])
             exercises = here[asked]
