@@ -100,12 +100,13 @@ def bound(contract: Contract, model: Gbm, policy: Decisions, draws: Draws, seed:
 def plain(contract: Contract, model: Gbm, policy: Decisions, seed: int) -> float:
     """The variance of the mean of what plain paths pay: nothing is valued but that."""
     forward = gbm.Forward(model, contract.strike, contract.dates, Philox(seed, LOWER), PLAIN.paths, antithetic=False)
-    stopped, sums = Stopped(contract, len(model.spots), PLAIN.paths), np.zeros(2)
+    stopped, total, squares = Stopped(contract, len(model.spots), PLAIN.paths), 0.0, 0.0
     for block in range(PLAIN.blocks):
         stopped.follow(forward, block, policy)
         paid = np.maximum(contract.exercise(stopped.spots, np.empty(PLAIN.paths)), 0) * np.exp(-model.rate * stopped.times)
-        sums += paid.sum(), (paid * paid).sum()
-    return Estimate.of_sums(*sums.tolist(), PLAIN.all_paths).error ** 2
+        total += float(paid.sum())
+        squares += float((paid * paid).sum())
+    return Estimate.of_sums(total, squares, PLAIN.all_paths).error ** 2
 
 
 def measure(options: Options) -> list[Row]:

@@ -11,7 +11,7 @@ All of them are made of legs. A leg is a lognormal martingale, what an asset is 
 
     ln G_i(t) = ln S_i(t) - r t - q_i (T - t)        an asset
     G(t)      = exp(-r T) k                          cash of k at expiry
-    G(t)      = exp(-r T) E_t[prod S_i(T)^w_i]       the geometric basket
+    G(t)      = exp(-r T) E_t[prod S_i(T)^w_i]       the geometric basket, w the assets' shares of the basket's forward
 
 and an option is the right to get leg a for leg b at expiry (Margrabe 1978): G_a N(d1) - G_b N(d2), d2 = d1 - v,
 d1 = ln(G_a / G_b) / v + v / 2, v = volatility of the ratio * sqrt(T - t). Its derivatives by ln G_a and ln G_b are its two parts.
@@ -36,7 +36,7 @@ _FAR: Final = 1.3  # strikes: where a second vanilla sees what the first does no
 _STRIKES: Final = 4  # of one asset's options
 _FARTHEST: Final = {-1: 0.4, 1: 2.5}  # strike of a put and of a call, where boundaries of long options are farther still
 _LEAST: Final = 1e-12  # stands for no time, in square roots of years
-_NONE: Final = 1e-6  # a volatility below which an exchange is no option
+_NONE: Final = 1e-6  # a volatility below which there is no option
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Sampled:
 class Controls:
     """The controls of a contract.
 
-    A Heston model has those that hold in any model: the assets themselves.
+    A Heston model, or one of assets that do not vary, has those that hold in any model: the assets themselves.
 
     Args:
         contract: whose payoff they resemble.
@@ -83,7 +83,7 @@ class Controls:
     """
 
     def __init__(self, contract: Contract, model: Model, paths: int) -> None:
-        gbm = model if isinstance(model, Gbm) else None
+        gbm = model if isinstance(model, Gbm) and model.volatilities.min() > _NONE else None
         self._expiry = contract.dates[-1]
         self._rate = model.rate
         self._dividends = model.dividends if isinstance(model, Gbm) else np.array([model.dividend])
@@ -105,11 +105,9 @@ class Controls:
         covariance = model.correlation * np.outer(model.volatilities, model.volatilities)
         payoff, assets, way = contract.payoff, range(self._assets), 1 if contract.payoff.endswith("call") else -1
         if payoff.startswith("basket") and min(contract.weights) > 0:
-            self._geometric(np.asarray(contract.weights), covariance)
-            geometric, arithmetic = self._forward_baskets(np.asarray(contract.weights))
-            self._vanillas(
-                "European on the geometric basket", [self._assets], max(1 + geometric - arithmetic, 1e-3), way, covariance
-            )
+            parts = np.asarray(contract.weights) * self._spots * np.exp((self._rate - self._dividends) * self._expiry)
+            self._geometric(parts / parts.sum(), covariance)
+            self._vanillas("European on the geometric basket", [self._assets], self._matching(parts.sum()), way, covariance)
         if payoff in ONE_ASSET:
             for number, strike in enumerate(_strikes(way, model.rate, model.dividends[0], model.volatilities[0])):
                 self._vanillas(f"European, strike {strike:.3g}" if number else "European", [0], strike, way, covariance)
@@ -145,11 +143,9 @@ class Controls:
         self._convexity = 0.5 * (weights @ covariance @ weights - weights @ np.diag(covariance))  # of ln G, per year to expiry
         self._convexity_by_volatility = weights * ((covariance @ weights - np.diag(covariance)) / self._volatilities)
 
-    def _forward_baskets(self, weights: Reals) -> tuple[float, float]:
-        """Means of the geometric and of the arithmetic basket at expiry, in strikes."""
-        logs = self._logs(self._spots[:, None], np.zeros(1))
-        forwards = np.exp(logs[:, 0] + self._rate * self._expiry)
-        return float(forwards[-1]), float(weights @ forwards[:-1])
+    def _matching(self, forward: float) -> float:
+        """The strike that is as far from the geometric basket's forward as 1 is from the arithmetic one's."""
+        return float(np.exp(self._logs(self._spots[:, None], np.zeros(1))[-1, 0] + self._rate * self._expiry)) / forward
 
     def _logs(self, spots: Reals, times: Reals) -> Reals:
         """The logarithms of all legs but cash, (legs, paths)."""

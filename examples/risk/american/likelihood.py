@@ -13,6 +13,7 @@ All have mean zero at any time at which a path may stop.
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from examples.risk.american.model import Gbm
 from examples.risk.american.paths import Floats
 
 Reals = npt.NDArray[np.float64]
+_SINGULAR: Final = 1e8
 
 
 class Likelihood:
@@ -50,8 +52,8 @@ class Likelihood:
 
     @staticmethod
     def suits(model: object) -> bool:
-        """Whether steps have a density: some correlation matrices have no inverse."""
-        return isinstance(model, Gbm) and np.linalg.cond(model.correlation) < 1e8
+        """Whether steps have a density: not if assets do not vary, or one of them is decided by the others."""
+        return isinstance(model, Gbm) and bool(model.volatilities.min() > 0) and bool(np.linalg.cond(model.correlation) < _SINGULAR)
 
     def begin(self) -> None:
         """Begin a block of paths."""

@@ -153,8 +153,7 @@ class Lower:
         if self._derivatives and exercised:
             greeks = exercised_today(self._contract, self._spots)
         elif self._derivatives:
-            figures = [self.moments.estimate(1 + i).value for i in range(len(self._derivatives.controls))]
-            greeks = Greeks.of(figures, len(self._spots))
+            greeks = self._derivatives.chosen([self.moments.estimate(1 + i).value for i in range(len(self._derivatives.controls))])
         draws = self._draws
         blocks = [sum(draws.group(block) < groups for block in range(draws.blocks)) for groups in range(2, draws.groups + 1)]
         convergence = [

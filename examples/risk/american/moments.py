@@ -25,6 +25,8 @@ from examples.workload.communicator import Communicator
 Reals = npt.NDArray[np.float64]
 _COLLINEAR = 1e-10  # relative: controls that tell no more than others do
 
+_STILL = 1e-8  # of the figure's variance: a control that moves less would be taken 10,000 times, for what few draws say
+
 
 @dataclass(frozen=True, slots=True)
 class Controlled:
@@ -119,6 +121,8 @@ def _least_squares(products: Reals) -> Reals:
     """Coefficients of the controls, from sums of products of (1, controls, figure)."""
     means = products[0, 1:] / products[0, 0]
     covariance = products[1:, 1:] / products[0, 0] - np.outer(means, means)
-    scales = 1 / np.sqrt(np.maximum(np.diag(covariance)[:-1], np.finfo(float).tiny))
+    variances = np.diag(covariance)
+    moving = variances[:-1] > _STILL * variances[-1]
+    scales = np.where(moving, 1 / np.sqrt(np.where(moving, variances[:-1], 1)), 0)
     scaled = covariance[:-1, :-1] * np.outer(scales, scales)
     return np.asarray(np.linalg.lstsq(scaled, covariance[:-1, -1] * scales, rcond=_COLLINEAR)[0] * scales)

@@ -60,7 +60,11 @@ def test_derivatives_of_controls_are_those_by_differences(
     contract, step = equally_spaced(payoff, 2, 5, weights=weights), 1e-3
     if payoff in ("put", "call"):  # strikes, and the integral's end, are chosen by the model: they are held fixed here
         monkeypatch.setattr("examples.risk.american.controls._strikes", lambda *_: np.array([1.0, 0.8, 0.7]))
-    monkeypatch.setattr(Controls, "_forward_baskets", lambda *_: (0.9, 1.0))
+    if payoff.startswith("basket"):
+        shares = np.array([0.3, 0.3, 0.4])
+        geometric = Controls._geometric
+        monkeypatch.setattr(Controls, "_geometric", lambda self, _, covariance: geometric(self, shares, covariance))
+        monkeypatch.setattr(Controls, "_matching", lambda *_: 0.95)
     monkeypatch.setattr(
         "examples.risk.american.extremes._end", lambda contract, _: (2 if contract.payoff == "max-call" else -2, 40)
     )
@@ -100,7 +104,7 @@ def test_extremes_need_independent_assets_and_few_dates() -> None:
     contract = equally_spaced("max-call", 2, 5)
     assert Extreme.suits(contract, three_assets())
     assert not Extreme.suits(contract, three_assets(0.1))
-    assert not Extreme.suits(equally_spaced("max-call", 2, 250), three_assets())
+    assert not Extreme.suits(equally_spaced("max-call", 2, 5000), three_assets())
     assert "exchange of assets" in Controls(contract, three_assets(0.1), 1).names
 
 
