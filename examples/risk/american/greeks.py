@@ -1,21 +1,26 @@
 """How the price moves with today's spots and volatilities, from the same stopped paths.
 
 The policy is held fixed as a rule of date and state: at the best one a small change of it changes nothing (envelope theorem), so
-the derivative of what it is worth is that of the price, but for its own shortfall. There are two ways to it (Broadie and
-Glasserman, "Estimating security price derivatives using simulation", Management Science 42, 1996):
+the derivative of what it is worth is that of the price. There are two ways to it (Broadie and Glasserman, "Estimating security
+price derivatives using simulation", Management Science 42, 1996):
 
     by scores        the mean of what a path pays times its score (likelihood ratio). Scores are known for their noise; but what
-                     is left of a payoff beside its controls is often so little that they are as exact as the other way, and they
-                     have no bias
+                     is left of a payoff beside its controls is often so little that they are as exact as the other way
     along the paths  the mean of each path's own derivative, its time to stop unchanged (Piterbarg, "Computing deltas of callable
-                     Libor exotics in forward Libor models", Journal of Computational Finance 7, 2004); gamma: times the first
-                     step's score. Every payoff here is continuous, so that is valid for the best policy. Where a policy's
-                     boundary is not the best, going on and exercise differ there, and paths that cross it jump, which this way
-                     does not see: one per cent of a put's delta, for a cubic regression
+                     Libor exotics in forward Libor models", Journal of Computational Finance 7, 2004); gamma: times the score.
+                     Every payoff here is continuous, so that is valid for the best policy. Where a policy's boundary is not the
+                     best, going on and exercise differ there, and paths that cross it jump, which this way does not see
 
-Scores are taken, unless they are several times as noisy as the other way, as with poor controls and short steps, and the draws see
-no bias of that: less than two and a half errors of scores. Where steps have no density in closed form (Heston), there is only
-delta, along the paths.
+Errors are of the draws alone; a policy that is not the best adds its own. With cubic regressions on 131,072 paths, a put (spot 36,
+strike 40, 20 per cent, 1 year, 50 dates) had over six seeds, beside finite differences:
+
+    delta  by scores  0.0 +- 0.03 per cent        along the paths  -0.9 +- 0.2 per cent
+    gamma            -1.0 +- 0.2                                    3.7 +- 1.2
+    vega              1.5 +- 0.6                                    0.7 +- 0.4
+
+So delta and gamma are by scores, unless these are several times as noisy as the other way, as with poor controls and short steps,
+and the draws see no bias of that: less than two and a half errors of scores. Vega is along the paths. Where steps have no density
+in closed form (Heston), there is only delta, along the paths.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ import numpy.typing as npt
 
 from examples.risk.american.contract import Contract
 from examples.risk.american.controls import Controls, Sampled
-from examples.risk.american.likelihood import Likelihood
+from examples.risk.american.likelihood import FirstStep
 from examples.risk.american.model import Gbm, Model
 from examples.risk.american.stopping import Stopped
 from examples.risk.numerics.estimates import Estimate
@@ -48,8 +53,8 @@ class Greeks:
 
     Attributes:
         delta: by the spot.
-        vega: by the volatility, for a change of 1 (not of one per cent); empty if steps have no density.
-        gamma: second derivative by the spot; empty likewise.
+        vega: by the volatility, for a change of 1 (not of one per cent); empty under Heston's model.
+        gamma: second derivative by the spot; empty if steps have no density.
         along_paths: which of them, by name, were not found by scores.
     """
 
@@ -66,23 +71,23 @@ class Derivatives:
         contract: what is exercised.
         model: of the assets.
         controls: of the price.
-        paths: of a block.
 
     Attributes:
         controls: how many each figure has.
-        likelihood: to be told of the paths' steps; None: derivatives are along the paths.
     """
 
-    def __init__(self, contract: Contract, model: Model, controls: Controls, paths: int) -> None:
+    def __init__(self, contract: Contract, model: Model, controls: Controls) -> None:
         self._contract, self._sources = contract, controls
         self._spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
-        self.likelihood = Likelihood(contract, model, paths) if isinstance(model, Gbm) and Likelihood.suits(model) else None
+        self._step = FirstStep(contract, model) if isinstance(model, Gbm) and FirstStep.suits(model) else None
+        self._vary = isinstance(model, Gbm) and bool(model.volatilities.min() > 0)
         count = len(controls.names)
-        an_asset = [count, count, count + 1, count + 1, count + 1, count + 2] if self.likelihood else [count]
-        self.controls = an_asset * len(self._spots)
+        self._ways = ["delta"] + ["vega"] * self._vary + ["gamma", "delta by score", "gamma by score"] * (self._step is not None)
+        more = {"gamma": 1, "delta by score": 1, "gamma by score": 2}
+        self.controls = [count + more.get(way, 0) for way in self._ways] * len(self._spots)
 
     def figures(self, stopped: Stopped, discount: Reals, paid: Reals, sampled: Sampled) -> list[Reals]:
-        """For each asset delta, vega and gamma along the paths, then by scores; (controls + 2, paths), as `Moments.add` wants it.
+        """For each asset all ways to all Greeks; (controls + 2, paths), as `Moments.add` wants it.
 
         Args:
             stopped: paths.
@@ -94,41 +99,40 @@ class Derivatives:
         moves = by_log_spot(self._contract, stopped.spots)
         moves *= discount
         deviations = sampled.values - today.values
+        scores = self._step.scores(stopped.first) if self._step else None
         for i, spot in enumerate(self._spots):
             controls = sampled.by_log_spot[:, i] - today.by_log_spot[:, i]
             figures.append(np.vstack((ones, controls / spot, moves[i] / spot)))
-            if not self.likelihood:
-                continue
-            score, volatility_score = self.likelihood.by_log_spot[i], stopped.by_volatility[i]
-            twice = self.likelihood.curvature[i] - score  # by the spot itself, not by its logarithm
-            moved = self._sources.moved(i, stopped.spots[i], stopped.times)
-            figures.append(np.vstack((ones, sampled.by_volatility[:, i] - today.by_volatility[:, i], moves[i] * moved)))
-            controls = sampled.by_log_spot[:, i] * (score - 1) - today.curvature[:, i]
-            figures.append(np.vstack((ones, controls / spot**2, score, moves[i] * (score - 1) / spot**2)))
-
-            controls = deviations * score - today.by_log_spot[:, i]
-            figures.append(np.vstack((ones, controls / spot, score, paid * score / spot)))
-            # what a control is worth depends on the volatility itself, too, wherever its path is
-            still = sampled.by_volatility[:, i] - sampled.by_log_spot[:, i] * moved
-            controls = deviations * volatility_score + still - today.by_volatility[:, i]
-            figures.append(np.vstack((ones, controls, volatility_score, paid * volatility_score)))
-            controls = (deviations * twice - today.curvature[:, i]) / spot**2
-            figures.append(np.vstack((ones, controls, score, twice, paid * twice / spot**2)))
+            if self._vary:
+                controls = sampled.by_volatility[:, i] - today.by_volatility[:, i]
+                moved = moves[i] * self._sources.moved(i, stopped.spots[i], stopped.times)
+                figures.append(np.vstack((ones, controls, moved)))
+            if scores:
+                once, twice = scores[0][i], scores[1][i] - scores[0][i]  # twice by the spot itself, not by its logarithm
+                controls = (sampled.by_log_spot[:, i] * (once - 1) - today.curvature[:, i]) / spot**2
+                figures.append(np.vstack((ones, controls, once, moves[i] * (once - 1) / spot**2)))
+                controls = (deviations * once - today.by_log_spot[:, i]) / spot
+                figures.append(np.vstack((ones, controls, once, paid * once / spot)))
+                controls = (deviations * twice - today.curvature[:, i]) / spot**2
+                figures.append(np.vstack((ones, controls, once, twice, paid * twice / spot**2)))
         return figures
 
     def chosen(self, estimates: Sequence[Estimate]) -> Greeks:
         """Of the estimates in the order of `figures`, for each Greek those of one way for all assets."""
-        if not self.likelihood:
-            return Greeks(tuple(estimates), (), (), ("delta",))
-        found, along = [], []
-        for number, name in enumerate(("delta", "vega", "gamma")):
-            paths, scores = estimates[number::6], estimates[number + 3 :: 6]
-            noisy = sum(each.error for each in scores) > _NOISIER * sum(each.error for each in paths) + _NOTHING
-            agree = all(abs(one.value - other.value) <= _SEEN * other.error for one, other in zip(paths, scores, strict=True))
-            way = paths if noisy and agree else scores
-            found.append(tuple(way))
-            along += [name] * (way is paths)
-        return Greeks(found[0], found[1], found[2], tuple(along))
+        ways = {name: tuple(estimates[number :: len(self._ways)]) for number, name in enumerate(self._ways)}
+        found, along = dict[str, tuple[Estimate, ...]](), list[str]()
+        for name in ("delta", "vega", "gamma"):
+            paths, scores = ways.get(name, ()), ways.get(f"{name} by score", ())
+            taken = scores and not _better(paths, scores)
+            found[name] = scores if taken else paths
+            along += [name] * (bool(paths) and not taken)
+        return Greeks(**found, along_paths=tuple(along))
+
+
+def _better(paths: Sequence[Estimate], scores: Sequence[Estimate]) -> bool:
+    """Whether scores are much the noisier, and agree."""
+    noisy = sum(each.error for each in scores) > _NOISIER * sum(each.error for each in paths) + _NOTHING
+    return noisy and all(abs(one.value - other.value) <= _SEEN * other.error for one, other in zip(paths, scores, strict=True))
 
 
 def by_log_spot(contract: Contract, spots: Reals) -> Reals:

@@ -118,9 +118,8 @@ class Lower:
         self._spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
         self._discounts = np.exp(-model.rate * np.asarray(contract.dates))
         self._controls = Controls(contract, model, draws.paths)
-        self._derivatives = Derivatives(contract, model, self._controls, draws.paths) if greeks else None
-        likelihood = self._derivatives.likelihood if self._derivatives else None
-        self._stopped = Stopped(contract, len(self._spots), draws.paths, likelihood)
+        self._derivatives = Derivatives(contract, model, self._controls) if greeks else None
+        self._stopped = Stopped(contract, len(self._spots), draws.paths, keep_first=greeks)
         self._rows = np.ones((len(self._controls.names) + 2, draws.paths))
         more = self._derivatives.controls if self._derivatives else []
         self.moments = Moments(draws.groups, [len(self._controls.names), *more], replicates=draws.replicates > 0)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.american.contract import Contract
-from examples.risk.american.likelihood import Likelihood
 from examples.risk.american.paths import Floats, Forward
 
 Reals = npt.NDArray[np.float64]
@@ -26,20 +25,19 @@ class Stopped:
         contract: which has the dates.
         assets: whose spots are kept; what else a state has is not.
         paths: of a block.
-        likelihood: is told of every step, if there is one.
+        keep_first: whether the spots on the first date are wanted, too.
 
     Attributes:
         date: number of the exercise date, (paths,).
         times: the same in years.
         spots: in strikes, (assets, paths).
-        by_volatility: the likelihood's scores until then, (assets, paths); none without one.
+        first: spots on the first date, likewise, if they are wanted.
     """
 
-    def __init__(self, contract: Contract, assets: int, paths: int, likelihood: Likelihood | None = None) -> None:
+    def __init__(self, contract: Contract, assets: int, paths: int, *, keep_first: bool = False) -> None:
         self.date = np.empty(paths, np.intp)
         self.times, self.spots = np.empty(paths), np.empty((assets, paths))
-        self.likelihood = likelihood
-        self.by_volatility = np.empty((assets if likelihood else 0, paths))
+        self.first = np.empty((assets if keep_first else 0, paths))
         self._dates = np.asarray(contract.dates)
         self._going, self._now = np.empty(paths, np.bool_), np.empty(paths, np.bool_)
 
@@ -49,14 +47,12 @@ class Stopped:
         Only paths that stop are gathered, each once: 5 ns a path, where masked copies on every date took 3 ns a path and date.
         """
         forward.begin(block)
-        if self.likelihood:
-            self.likelihood.begin()
         self._going[:] = True
         last = len(self._dates) - 1
         for date in range(last + 1):
             states = forward.step()
-            if self.likelihood:
-                self.likelihood.step(states, date)
+            if date == 0:
+                self.first[:] = states[: len(self.first)]
             if date == last:
                 self._stop(states, date, self._going)
                 break
@@ -71,6 +67,3 @@ class Stopped:
         self.date[paths] = date
         for kept, spots in zip(self.spots, states, strict=False):
             kept[paths] = spots[paths]
-        if self.likelihood:
-            for kept, scores in zip(self.by_volatility, self.likelihood.by_volatility, strict=True):
-                kept[paths] = scores[paths]
