@@ -25,7 +25,7 @@ in closed form (Heston), there is only delta, along the paths.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +43,7 @@ Reals = npt.NDArray[np.float64]
 
 
 _NOISIER: Final = 3.0  # times: errors of scores that may not be worth their lack of bias
+_POWERS: Final = {"delta": 1, "vega": 0, "gamma": 2}  # of the spot, by which figures are divided
 _NOTHING: Final = 1e-6  # an error that nobody minds
 _SEEN: Final = 2.5  # errors: a bias that draws show
 
@@ -86,8 +87,8 @@ class Derivatives:
         more = {"gamma": 1, "delta by score": 1, "gamma by score": 2}
         self.controls = [count + more.get(way, 0) for way in self._ways] * len(self._spots)
 
-    def figures(self, stopped: Stopped, discount: Reals, paid: Reals, sampled: Sampled) -> list[Reals]:
-        """For each asset all ways to all Greeks; (controls + 2, paths), as `Moments.add` wants it.
+    def figures(self, stopped: Stopped, discount: Reals, paid: Reals, sampled: Sampled) -> Iterator[Reals]:
+        """For each asset all ways to all Greeks; (controls + 2, paths) each, as `Moments.add` wants it, valid until the next one.
 
         Args:
             stopped: paths.
@@ -95,31 +96,48 @@ class Derivatives:
             paid: today's worth of what they pay, (paths,).
             sampled: the controls there, with derivatives.
         """
-        today, ones, figures = self._sources.today, np.ones_like(paid), list[Reals]()
+        today, count = self._sources.today, len(self._sources.names)
         moves = by_log_spot(self._contract, stopped.spots)
         moves *= discount
         deviations = sampled.values - today.values
         scores = self._step.scores(stopped.first) if self._step else None
-        for i, spot in enumerate(self._spots):
-            controls = sampled.by_log_spot[:, i] - today.by_log_spot[:, i]
-            figures.append(np.vstack((ones, controls / spot, moves[i] / spot)))
+        rows = np.ones((count + 4, len(paid)))  # one array for all figures: new ones took more time than what is done in them
+        controls = rows[1 : count + 1]
+        for i in range(len(self._spots)):
+            np.subtract(sampled.by_log_spot[:, i], today.by_log_spot[:, i], out=controls)
+            yield self._filled(rows, moves[i])
             if self._vary:
-                controls = sampled.by_volatility[:, i] - today.by_volatility[:, i]
-                moved = moves[i] * self._sources.moved(i, stopped.spots[i], stopped.times)
-                figures.append(np.vstack((ones, controls, moved)))
+                np.subtract(sampled.by_volatility[:, i], today.by_volatility[:, i], out=controls)
+                yield self._filled(rows, moves[i] * self._sources.moved(i, stopped.spots[i], stopped.times))
             if scores:
                 once, twice = scores[0][i], scores[1][i] - scores[0][i]  # twice by the spot itself, not by its logarithm
-                controls = (sampled.by_log_spot[:, i] * (once - 1) - today.curvature[:, i]) / spot**2
-                figures.append(np.vstack((ones, controls, once, moves[i] * (once - 1) / spot**2)))
-                controls = (deviations * once - today.by_log_spot[:, i]) / spot
-                figures.append(np.vstack((ones, controls, once, paid * once / spot)))
-                controls = (deviations * twice - today.curvature[:, i]) / spot**2
-                figures.append(np.vstack((ones, controls, once, twice, paid * twice / spot**2)))
-        return figures
+                np.multiply(sampled.by_log_spot[:, i], once - 1, out=controls)
+                np.subtract(controls, today.curvature[:, i], out=controls)
+                yield self._filled(rows, once, moves[i] * (once - 1))
+                np.multiply(deviations, once, out=controls)
+                np.subtract(controls, today.by_log_spot[:, i], out=controls)
+                yield self._filled(rows, once, paid * once)
+                np.multiply(deviations, twice, out=controls)
+                np.subtract(controls, today.curvature[:, i], out=controls)
+                yield self._filled(rows, once, twice, paid * twice)
+
+    def _filled(self, rows: Reals, *last: Reals) -> Reals:
+        """The rows with these after the controls."""
+        end = 1 + len(self._sources.names) + len(last)
+        for row, each in zip(rows[end - len(last) : end], last, strict=True):
+            np.copyto(row, each)
+        return rows[:end]
 
     def chosen(self, estimates: Sequence[Estimate]) -> Greeks:
         """Of the estimates in the order of `figures`, for each Greek those of one way for all assets."""
-        ways = {name: tuple(estimates[number :: len(self._ways)]) for number, name in enumerate(self._ways)}
+        ways = {
+            name: tuple(
+                Estimate(each.value / spot**power, each.error / spot**power)
+                for each, spot in zip(estimates[number :: len(self._ways)], self._spots, strict=True)
+            )
+            for number, name in enumerate(self._ways)
+            for power in [_POWERS[name.partition(" ")[0]]]
+        }
         found, along = dict[str, tuple[Estimate, ...]](), list[str]()
         for name in ("delta", "vega", "gamma"):
             paths, scores = ways.get(name, ()), ways.get(f"{name} by score", ())

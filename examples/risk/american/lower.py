@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -122,6 +123,7 @@ class Lower:
         self._stopped = Stopped(contract, len(self._spots), draws.paths, keep_first=greeks)
         self._rows = np.ones((len(self._controls.names) + 2, draws.paths))
         more = self._derivatives.controls if self._derivatives else []
+        self._pairs = np.empty((max([0, *more]) + len(self._rows), draws.paths // 2))
         self.moments = Moments(draws.groups, [len(self._controls.names), *more], replicates=draws.replicates > 0)
 
     def add(self, block: int) -> None:
@@ -134,13 +136,16 @@ class Lower:
         discount = self._discounts[stopped.date]
         discount *= paid > 0
         paid *= discount
-        figures = [rows]
-        if self._derivatives:
-            figures += self._derivatives.figures(stopped, discount, paid, sampled)
-        if self._draws.antithetic:
-            half = self._draws.paths // 2
-            figures = [0.5 * (each[:, :half] + each[:, half:]) for each in figures]
-        self.moments.add(self._draws.group(block), figures)
+        more = self._derivatives.figures(stopped, discount, paid, sampled) if self._derivatives else ()
+        self.moments.add(self._draws.group(block), map(self._independent, chain([rows], more)))
+
+    def _independent(self, figure: Reals) -> Reals:
+        """Means of mirrored paths, which are one draw."""
+        if not self._draws.antithetic:
+            return figure
+        half = self._draws.paths // 2
+        mean = np.add(figure[:, :half], figure[:, half:], out=self._pairs[: len(figure)])
+        return np.multiply(mean, 0.5, out=mean)
 
     def bound(self, comm: Communicator) -> LowerBound:
         """What all ranks' blocks say; collective, two messages."""

@@ -12,7 +12,7 @@ means. Either way the first so many groups are an estimate too, which shows how 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,10 +59,11 @@ class Moments:
         self.sums = ExactSum((groups, int(self._ends[-1])))
         self._totals: Reals | None = None
 
-    def add(self, group: int, figures: Sequence[Reals]) -> None:
+    def add(self, group: int, figures: Iterable[Reals]) -> None:
         """Add a block: for each figure (controls + 2, draws): ones, the controls less their means, the figure.
 
-        The products are of arrays of one shape for all blocks, as BLAS gives other bits to other shapes.
+        The products are of arrays of one shape for all blocks, as BLAS gives other bits to other shapes. Each figure is done with
+        before the next one is asked for.
         """
         part = np.zeros(self.sums.shape)
         part[group] = np.concatenate([(rows @ rows.T)[triangle] for rows, triangle in zip(figures, self._triangles, strict=True)])
