@@ -11,6 +11,7 @@ import numpy as np
 from batchhpc.rank import ExactSum, Progress
 from examples.risk.american.arguments import Arguments
 from examples.risk.american.basis import basis_of
+from examples.risk.american.controls import Controls
 from examples.risk.american.finished import VERSION, Finished, identity
 from examples.risk.american.greeks import Greeks
 from examples.risk.american.lower import Draws, Lower
@@ -20,7 +21,7 @@ from examples.risk.american.sharing import Summed, add_blocks
 from examples.risk.american.sources import Sources
 from examples.risk.american.sweep import BLOCK, Sweep, own_blocks, sweep
 from examples.risk.american.traffic import Counted, Traffic
-from examples.risk.american.upper import OUTER, Upper
+from examples.risk.american.upper import BATCH, OUTER, Hedge, Upper
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
 from examples.workload.restart import Restart
@@ -114,7 +115,13 @@ class Pricing:
         found = lower.bound(counted.comm)
         convergence = () if found.exercised_today else found.convergence  # which is that of going on
         bound = _bound(found.value, found.paths, convergence, strike, counted)
-        going = Going(found.exercised_today, in_money(found.going_on.value, strike), _greeks(found.greeks, strike), found.controls)
+        going = Going(
+            found.exercised_today,
+            in_money(found.going_on.value, strike),
+            _greeks(found.greeks, strike),
+            found.controls,
+            found.going_on.coefficients,
+        )
         self._finished.keep(phase, [bound.words(), going.words()])
         return bound, going
 
@@ -133,6 +140,7 @@ class Pricing:
             self._sources.inner,
             sizes.inner,
             -(-sizes.outer // OUTER),
+            Hedge(Controls(trade.contract, trade.model, BATCH), going.coefficients),
         )
         with self._phase("upper bound", upper.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, upper.blocks, _exact(upper.add, upper), restart, progress.reach)
