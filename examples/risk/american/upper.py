@@ -35,6 +35,7 @@ import numpy.typing as npt
 from batchhpc.rank import ExactSum
 from examples.risk.american.contract import Contract
 from examples.risk.american.controls import Controls
+from examples.risk.american.model import Model
 from examples.risk.american.paths import Branching, Floats, Forward
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
@@ -42,13 +43,14 @@ from examples.workload.communicator import Communicator
 Reals = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
-OUTER: Final = 128  # paths of a block
-BATCH: Final = 8192  # inner paths that go on side by side: with their states they stay in a processor's cache
+OUTER: Final = 256  # paths of a block
+_BATCH: Final = 2048  # inner paths that go on side by side, unless one state has more; larger batches are seldom full
 GROUPS: Final = 16  # points of the convergence
-_LEAST: Final = 16  # inner paths of a state
+_LEAST: Final = 32  # inner paths of a state
 _FEWER: Final = 4  # times: so many fewer has each tier of states than the one before
 _SURE: Final = 3.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
-_ALIKE: Final = 9  # states next to each other in the order of guessed gains, whose inner paths are taken to spread alike
+_ALIKE: Final = 4  # states next to each other in the order of guessed gains, whose inner paths are taken to spread alike
+
 Martingale = Callable[[Reals, Reals], Reals]  # spots in strikes (assets, paths), times (paths,): its value, discounted to today
 
 
@@ -119,7 +121,7 @@ class Upper:
         numbers = [inner]
         while numbers[-1] >= _FEWER * _LEAST:
             numbers.append(numbers[-1] // _FEWER)
-        self._tiers = [_Tier(number, tier, branching, self._assets) for tier, number in enumerate(numbers)]
+        self._tiers = [_Tier(number, branching, self._assets) for number in numbers]
         self._groups = min(blocks, GROUPS)
         self.sums = ExactSum((self._groups, 3))
         self._batch, self._steps = 0, 0
@@ -182,10 +184,7 @@ class Upper:
 
     def _values(self, states: Floats, date: int, distances: Reals) -> Reals:
         """Discounted Q of states (rows, states), each by as many inner paths as its distance from what is critical asks for."""
-        pilot = np.concatenate([paid for _, paid in self._batches(states, date, np.arange(len(distances)), self._tiers[-1])])
-        variances = pilot.reshape(len(pilot), 2, -1).mean(axis=1).var(axis=1, ddof=1)  # of antithetic pairs
-        alike = np.ones(min(_ALIKE, len(variances)))
-        variances = np.convolve(variances, alike, "same") / np.convolve(np.ones(len(variances)), alike, "same")
+        variances = self._variances(states, date)
         with np.errstate(divide="ignore", invalid="ignore"):
             enough = 2 * _SURE**2 * variances / np.square(distances)  # inner paths; nan where the policy has no guess
         values, left = np.empty(len(distances)), np.arange(len(distances))
@@ -195,6 +194,14 @@ class Upper:
                 values[some] = paid.mean(axis=1)
             left = left[few]
         return values
+
+    def _variances(self, states: Floats, date: int) -> Reals:
+        """Of what antithetic pairs pay, from paths of some of the states, for no other use."""
+        asked = np.arange(_ALIKE // 2, max(states.shape[1], _ALIKE // 2 + 1), _ALIKE) % states.shape[1]
+        paid = np.concatenate([paid for _, paid in self._batches(states, date, asked, self._tiers[-1])])
+        found = paid.reshape(len(asked), 2, -1).mean(axis=1).var(axis=1, ddof=1)
+        smooth = (np.append(found[:1], found[:-1]) + found + np.append(found[1:], found[-1:])) / 3
+        return np.asarray(np.interp(np.arange(states.shape[1]), asked, smooth))
 
     def _batches(self, states: Floats, date: int, chosen: Places, tier: _Tier) -> Iterator[tuple[Places, Reals]]:
         """Some of the states, batch by batch, and what the policy pays on their inner paths; a batch is filled up by repeating."""
@@ -240,9 +247,9 @@ class Upper:
 class _Tier:
     """States that have so many inner paths each, a batch at a time, and room for these."""
 
-    def __init__(self, inner: int, tier: int, branching: Callable[[int, int], Branching], assets: int) -> None:
+    def __init__(self, inner: int, branching: Callable[[int, int], Branching], assets: int) -> None:
         self.inner = inner
-        self.states = max(1, min((BATCH >> tier) // inner, OUTER // 4))  # the fewer paths, the smaller the batch: it is seldom full
+        self.states = min(max(1, _BATCH // inner), OUTER // 2)
         self.branching = branching(self.states, inner)
         count = self.states * inner
         self.going, self.here = np.empty(count, np.bool_), np.empty(count, np.bool_)
@@ -256,12 +263,19 @@ class Hedge:
     A fixed portfolio, chosen from other draws than the upper bound's, so its martingale leaves every mean as it is.
 
     Args:
-        controls: with room for `BATCH` paths.
-        coefficients: of each.
+        contract: whose controls they are.
+        model: under which they are martingales.
+        coefficients: of each; see `lower.LowerBound.going_on`.
+        inner: paths of a state, at most.
     """
 
-    def __init__(self, controls: Controls, coefficients: Sequence[float]) -> None:
-        self._controls, self._coefficients = controls, np.asarray(coefficients)
+    def __init__(self, contract: Contract, model: Model, coefficients: Sequence[float], inner: int) -> None:
+        self._controls, self._coefficients = Controls(contract, model, max(_BATCH, inner)), np.asarray(coefficients)
+
+    @staticmethod
+    def suits(contract: Contract) -> bool:
+        """Whether it saves more than it takes: of the best and the worst of assets, it takes 5 times as long as more paths do."""
+        return contract.payoff not in ("max-call", "min-put")
 
     def __call__(self, spots: Reals, times: Reals) -> Reals:
         return np.asarray(np.einsum("i,ij->j", self._coefficients, self._controls.at(spots, times).values))
