@@ -140,6 +140,8 @@ def measure(options: Options) -> list[Row]:
             ("Sobol' points alone", SOBOL, False, None),
             ("Sobol' points and controls", SOBOL, True, case.sobol),
         ):
+            if draws.replicates and not isinstance(case.model, Gbm):
+                continue  # QE paths draw what they need as they go
 
             def ours(
                 seed: int, case: Case = case, policy: Decisions = policy, draws: Draws = draws, controls: bool = controls
