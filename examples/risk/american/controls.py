@@ -4,7 +4,7 @@ A discounted price that is a martingale has the same mean at any stopping time a
 today's value is a control. Sampled when the option is exercised instead of at expiry, the European option of the same payoff
 takes 200 times the variance from an American put (Rasmussen, "Control variates for Monte Carlo valuation of American options",
 Journal of Computational Finance 9, 2005), and it is valued once a path, not once a date. European options of further strikes, all
-that the exercise boundary passes, take 10,000 to 25,000 times: together they are worth along the boundary what exercise is
+that the exercise boundary passes, take 7,000 to 100,000 times: together they are worth along the boundary what exercise is
 (as in the static hedge of Chung and Shih, "Static hedging and pricing American options", Journal of Banking & Finance 33, 2009).
 
 All of them are made of legs. A leg is a lognormal martingale, what an asset is worth today if it is delivered at expiry:
@@ -181,6 +181,7 @@ class Controls:
             derivatives: whether to give them too; those by volatilities hold under geometric Brownian motion only.
         """
         count, assets, paths = len(self.names), self._assets, states.shape[1]
+        assert len(states) >= self.rows, f"states have {len(states)} rows, but these controls are valued from {self.rows}"
         spots = states[:assets]
         logs = self._logs(spots, times)
         legs = np.exp(logs)

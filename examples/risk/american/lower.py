@@ -55,7 +55,7 @@ class Draws:
     @classmethod
     def sobol(cls, paths: int, replicates: int = 16, block: int = BLOCK // 2) -> Draws:
         """At least so many paths, and a power of two in each replicate."""
-        points = 1 << (max(1, -(-paths // replicates)) - 1).bit_length()
+        points = max(16, 1 << (-(-paths // replicates) - 1).bit_length())
         block = min(points, block)
         return cls(replicates * points // block, block, antithetic=False, replicates=replicates)
 
