@@ -11,6 +11,7 @@ replayed without regressions, which takes less than the first time, and any numb
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,11 +40,17 @@ class Swept:
         policy: when to exercise.
         sums: messages that a rank sent for the regressions, each a sum over all ranks.
         bytes: of all of them.
+        path_dates: paths of this rank, times dates.
+        on_paths: seconds of processor time that these took: in proportion to their number.
+        on_dates: seconds of processor time between, for messages and solutions: in proportion to the number of dates.
     """
 
     policy: Policy
     sums: int
     bytes: int
+    path_dates: int
+    on_paths: float
+    on_dates: float
 
 
 def own_blocks(comm: Communicator, blocks: int) -> range:
@@ -63,6 +70,13 @@ class Sweep:
         blocks: of this rank.
         all_blocks: of all ranks.
         dtype: of the paths.
+
+    Attributes:
+        last: number of the last date.
+        coefficients, scales: of the dates that are done; see `Policy`.
+        message: bytes that a rank sends on a date.
+        path_dates: paths of this rank, times dates.
+        seconds: of processor time, on paths and between dates.
     """
 
     def __init__(
@@ -89,20 +103,27 @@ class Sweep:
         self.coefficients = np.full((self.last, basis.count), np.nan)
         self.scales = np.array(basis.scales[: self.last])
         self.message = self._equations.bytes
+        self.path_dates, self.seconds = paths * blocks * len(contract.dates), [0.0, 0.0]
 
     def begin(self) -> None:
         """On the last date, whatever is worth anything is exercised."""
+        begun = time.process_time()
         for block in range(self._blocks):
             self._basis.features(self._backward.at(self.last, block), self._features[block])
             np.maximum(self._features[block, 0], 0, out=self._values[block])
+        self.seconds[0] += time.process_time() - begun
 
     def regress(self, comm: Communicator, date: int) -> None:
         """Find the coefficients of a date; collective, one message."""
+        begun = time.process_time()
         self._follow(date + 1)
         for block in range(self._blocks):
             self._to(date, block)
             self._equations.add(block, self._features[block], self._values[block], self.scales[date])
+        added = time.process_time()
         self.coefficients[date] = self._equations.solve(comm, self.scales[date])
+        self.seconds[0] += added - begun
+        self.seconds[1] += time.process_time() - added
 
     def replay(self, date: int) -> None:
         """Pass a date whose coefficients are known."""
@@ -170,4 +191,5 @@ def sweep(comm: Communicator, run: Sweep, basis: Basis, restart: Restart, tell: 
         tell(run.last - date)
     value = run.value(comm)
     policy = Policy(basis.name, run.coefficients, run.scales, value)
-    return Swept(policy, run.last, run.last * run.message)
+    sums = min(begun, run.last)
+    return Swept(policy, sums, sums * run.message, run.path_dates, *run.seconds)
