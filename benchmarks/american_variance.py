@@ -18,12 +18,12 @@ import numpy as np
 
 from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, alternate
 from benchmarks.report import run
-from examples.risk.american import gbm
+from examples.risk.american import gbm, heston
 from examples.risk.american.basis import basis_of
 from examples.risk.american.contract import Contract
 from examples.risk.american.lower import Draws, Lower, LowerBound, lower_bound
-from examples.risk.american.model import Gbm
-from examples.risk.american.paths import CALIBRATION, LOWER
+from examples.risk.american.model import Gbm, Heston, Model
+from examples.risk.american.paths import CALIBRATION, LOWER, Forward
 from examples.risk.american.policy import Decisions
 from examples.risk.american.sobol_paths import SobolForward
 from examples.risk.american.stopping import Stopped
@@ -49,7 +49,7 @@ class Case:
 
     name: str
     contract: Contract
-    model: Gbm
+    model: Model
     independent: Goal | None = None
     sobol: Goal | None = None
 
@@ -68,39 +68,54 @@ def max_call(assets: int, correlation: float) -> tuple[Contract, Gbm]:
     return contract, Gbm(0.05, np.full(assets, 100.0), np.full(assets, 0.1), np.full(assets, 0.2), correlations)
 
 
+def heston_put() -> tuple[Contract, Heston]:
+    """Of Ikonen and Toivanen (2004), at the money, on 50 dates."""
+    contract = Contract("put", 10.0, tuple(0.25 * (1 + date) / 50 for date in range(50)))
+    return contract, Heston(0.1, 10.0, 0.0, 0.0625, 5.0, 0.16, 0.9, 0.1)
+
+
 CASES = (
     Case("put, spot 36, volatility 20 %, 1 year", *put(36, 0.2, 1), Goal("variance", SOME / 200), Goal("variance", SOME / 2000)),
     Case("put, spot 44, volatility 40 %, 2 years", *put(44, 0.4, 2), Goal("variance", SOME / 200), Goal("variance", SOME / 2000)),
     Case("max-call of 5 assets", *max_call(5, 0.0), None, Goal("variance", SOME / 35)),
     Case("max-call of 2 assets", *max_call(2, 0.0), None, Goal("variance", SOME / 35)),
     Case("max-call of 5 assets, correlation 30 %", *max_call(5, 0.3)),
+    Case("put under Heston's model", *heston_put()),
 )
 
 
-def found(contract: Contract, model: Gbm, paths: int, seed: int) -> Decisions:
+def found(contract: Contract, model: Model, paths: int, seed: int) -> Decisions:
     """The policy by so many paths, on this rank alone."""
     basis, blocks = basis_of(contract, model), -(-paths // BLOCK)
-    backward = gbm.Backward(model, contract.strike, contract.dates, Philox(seed, CALIBRATION), BLOCK, range(blocks))
+    backward_of = gbm.Backward if isinstance(model, Gbm) else heston.Backward
+    backward = backward_of(model, contract.strike, contract.dates, Philox(seed, CALIBRATION), BLOCK, range(blocks))  # type: ignore[arg-type]
     with Restart(Alone(), CheckpointPlan(None, 0.0), "sweep", {}, "1") as restart:
         swept = sweep(Alone(), Sweep(contract, model.rate, basis, backward, BLOCK, blocks, blocks), basis, restart)
     return Decisions(swept.policy, basis)
 
 
-def bound(contract: Contract, model: Gbm, policy: Decisions, draws: Draws, seed: int) -> LowerBound:
-    """Fresh paths under a policy, on this rank alone."""
-    stream = Philox(seed, LOWER)
-    forward: SobolForward | gbm.Forward
+def forward_of(contract: Contract, model: Model, draws: Draws, seed: int) -> Forward:
+    """The paths of such draws."""
     if draws.replicates:
-        forward = SobolForward(contract, model, seed, LOWER, draws.paths.bit_length() - 1, draws.blocks // draws.replicates)
-    else:
-        forward = gbm.Forward(model, contract.strike, contract.dates, stream, draws.paths, antithetic=draws.antithetic)
+        assert isinstance(model, Gbm)
+        return SobolForward(contract, model, seed, LOWER, draws.paths.bit_length() - 1, draws.blocks // draws.replicates)
+    stream, arguments = Philox(seed, LOWER), (contract.strike, contract.dates)
+    if isinstance(model, Gbm):
+        return gbm.Forward(model, *arguments, stream, draws.paths, antithetic=draws.antithetic)
+    return heston.Forward(model, *arguments, stream, draws.paths, antithetic=draws.antithetic)
+
+
+def bound(contract: Contract, model: Model, policy: Decisions, draws: Draws, seed: int) -> LowerBound:
+    """Fresh paths under a policy, on this rank alone."""
+    forward = forward_of(contract, model, draws, seed)
     return lower_bound(Alone(), Lower(contract, model, policy, forward, draws), draws)
 
 
-def plain(contract: Contract, model: Gbm, policy: Decisions, seed: int) -> float:
+def plain(contract: Contract, model: Model, policy: Decisions, seed: int) -> float:
     """The variance of the mean of what plain paths pay: nothing is valued but that."""
-    forward = gbm.Forward(model, contract.strike, contract.dates, Philox(seed, LOWER), PLAIN.paths, antithetic=False)
-    stopped, total, squares = Stopped(contract, len(model.spots), PLAIN.paths), 0.0, 0.0
+    forward = forward_of(contract, model, PLAIN, seed)
+    assets = len(model.spots) if isinstance(model, Gbm) else 1
+    stopped, total, squares = Stopped(contract, assets, PLAIN.paths), 0.0, 0.0
     for block in range(PLAIN.blocks):
         stopped.follow(forward, block, policy)
         paid = np.maximum(contract.exercise(stopped.spots, np.empty(PLAIN.paths)), 0) * np.exp(-model.rate * stopped.times)
@@ -125,6 +140,8 @@ def measure(options: Options) -> list[Row]:
             ("Sobol' points alone", SOBOL, False, None),
             ("Sobol' points and controls", SOBOL, True, case.sobol),
         ):
+            if draws.replicates and not isinstance(case.model, Gbm):
+                continue  # QE paths draw what they need as they go
 
             def ours(
                 seed: int, case: Case = case, policy: Decisions = policy, draws: Draws = draws, controls: bool = controls

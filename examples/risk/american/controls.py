@@ -4,7 +4,7 @@ A discounted price that is a martingale has the same mean at any stopping time a
 today's value is a control. Sampled when the option is exercised instead of at expiry, the European option of the same payoff
 takes 200 times the variance from an American put (Rasmussen, "Control variates for Monte Carlo valuation of American options",
 Journal of Computational Finance 9, 2005), and it is valued once a path, not once a date. European options of further strikes, all
-that the exercise boundary passes, take 10,000 to 25,000 times: together they are worth along the boundary what exercise is
+that the exercise boundary passes, take 7,000 to 100,000 times: together they are worth along the boundary what exercise is
 (as in the static hedge of Chung and Shih, "Static hedging and pricing American options", Journal of Banking & Finance 33, 2009).
 
 All of them are made of legs. A leg is a lognormal martingale, what an asset is worth today if it is delivered at expiry:
@@ -28,13 +28,15 @@ import numpy.typing as npt
 
 from examples.risk.american.contract import ONE_ASSET, Contract
 from examples.risk.american.extremes import NAME, Extreme
-from examples.risk.american.model import Gbm, Model
+from examples.risk.american.heston_european import HestonEuropean
+from examples.risk.american.model import Gbm, Heston, Model
 from examples.risk.numerics.normal_cdf import NormalCdf
 
 Reals = npt.NDArray[np.float64]
 _FAR: Final = 1.3  # strikes: where a second vanilla sees what the first does not
 _STRIKES: Final = 4  # of one asset's options
 _FARTHEST: Final = {-1: 0.4, 1: 2.5}  # strike of a put and of a call, where boundaries of long options are farther still
+_HESTON_STRIKES: Final = {"put": (1.0, 0.9, 0.8), "call": (1.0, 1.1, 1.25)}
 _LEAST: Final = 1e-12  # stands for no time, in square roots of years
 _NONE: Final = 1e-6  # a volatility below which there is no option
 
@@ -70,7 +72,7 @@ class Sampled:
 class Controls:
     """The controls of a contract.
 
-    A Heston model, or one of assets that do not vary, has those that hold in any model: the assets themselves.
+    Under Heston's model they are the asset and European puts or calls. Assets that do not vary have themselves alone.
 
     Args:
         contract: whose payoff they resemble.
@@ -80,6 +82,8 @@ class Controls:
     Attributes:
         names: one a control.
         today: what each is worth now, with its derivatives.
+        rows: of states that they are valued from.
+        varies: whether there are derivatives by volatilities.
     """
 
     def __init__(self, contract: Contract, model: Model, paths: int) -> None:
@@ -97,9 +101,17 @@ class Controls:
         self.names: tuple[str, ...] = tuple(f"asset {i + 1}" for i in range(assets)) if assets > 1 else ("asset",)
         self._extreme: Extreme | None = None
         self._cdf = NormalCdf(paths)
+        self._heston: HestonEuropean | None = None
+        states = self._spots[:, None]
+        self.varies = gbm is not None
         if gbm:
             self._choose(contract, gbm, paths)
-        self.today = self.at(self._spots[:, None], np.zeros(1), derivatives=True)
+        elif isinstance(model, Heston) and HestonEuropean.suits(contract, model):
+            self._heston = HestonEuropean(contract, model, _HESTON_STRIKES[contract.payoff])
+            self.names += tuple(f"European, strike {strike:g}" for strike in _HESTON_STRIKES[contract.payoff])
+            states = np.vstack((states, [[model.variance]]))
+        self.rows = len(states)
+        self.today = self.at(states, np.zeros(1), derivatives=True)
 
     def _choose(self, contract: Contract, model: Gbm, paths: int) -> None:
         covariance = model.correlation * np.outer(model.volatilities, model.volatilities)
@@ -160,15 +172,17 @@ class Controls:
             logs[-1] += self._level + self._convexity * left
         return logs
 
-    def at(self, spots: Reals, times: Reals, *, derivatives: bool = False) -> Sampled:
+    def at(self, states: Reals, times: Reals, *, derivatives: bool = False) -> Sampled:
         """Value all controls where paths stop.
 
         Args:
-            spots: in strikes, (assets, paths).
+            states: spots in strikes, and what else the model has, (rows, paths).
             times: at which they stop, in years, (paths,).
             derivatives: whether to give them too; those by volatilities hold under geometric Brownian motion only.
         """
-        count, assets, paths = len(self.names), self._assets, spots.shape[1]
+        count, assets, paths = len(self.names), self._assets, states.shape[1]
+        assert len(states) >= self.rows, f"states have {len(states)} rows, but these controls are valued from {self.rows}"
+        spots = states[:assets]
         logs = self._logs(spots, times)
         legs = np.exp(logs)
         root = np.maximum(np.sqrt(self._expiry - times), _LEAST)
@@ -195,12 +209,17 @@ class Controls:
             sampled.values[option.control] += second
             if derivatives:
                 self._differentiate(sampled, option, (first, second), density, root)
+        if self._heston:
+            europeans = self._heston.at(logs[0], states[1], times)
+            sampled.values[1:] = europeans.values
+            if derivatives:
+                sampled.by_log_spot[1:, 0] = europeans.by_log_spot
         if self._extreme:
             valued = self._extreme.at(logs[:assets], times, derivatives=derivatives)
             sampled.values[-1] = valued.values
             sampled.by_log_spot[-1], sampled.by_volatility[-1] = valued.by_log_spot, valued.by_volatility
             sampled.curvature[-1] = valued.curvature
-        if derivatives:
+        if derivatives and self.varies:
             self._move(sampled, spots, times)
         return sampled
 

@@ -80,8 +80,8 @@ class Derivatives:
     def __init__(self, contract: Contract, model: Model, controls: Controls) -> None:
         self._contract, self._sources = contract, controls
         self._spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
-        self._step = FirstStep(contract, model) if isinstance(model, Gbm) and FirstStep.suits(model) else None
-        self._vary = isinstance(model, Gbm) and bool(model.volatilities.min() > 0)
+        self._vary = controls.varies
+        self._step = FirstStep(contract, model) if isinstance(model, Gbm) and self._vary and FirstStep.suits(model) else None
         count = len(controls.names)
         self._ways = ["delta"] + ["vega"] * self._vary + ["gamma", "delta by score", "gamma by score"] * (self._step is not None)
         more = {"gamma": 1, "delta by score": 1, "gamma by score": 2}
@@ -133,7 +133,7 @@ class Derivatives:
         ways = {
             name: tuple(
                 Estimate(each.value / spot**power, each.error / spot**power)
-                for each, spot in zip(estimates[number :: len(self._ways)], self._spots, strict=True)
+                for each, spot in zip(estimates[number :: len(self._ways)], self._spots.tolist(), strict=True)
             )
             for number, name in enumerate(self._ways)
             for power in [_POWERS[name.partition(" ")[0]]]

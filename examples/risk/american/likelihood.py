@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.american.contract import Contract
-from examples.risk.american.model import Gbm, Model
+from examples.risk.american.model import Gbm
 
 Reals = npt.NDArray[np.float64]
 _SINGULAR: Final = 1e8
@@ -39,9 +39,9 @@ class FirstStep:
         self._precision = np.linalg.inv(model.correlation)
 
     @staticmethod
-    def suits(model: Model) -> bool:
-        """Whether steps have a density: not if assets do not vary, or one of them is decided by the others."""
-        return isinstance(model, Gbm) and bool(model.volatilities.min() > 0) and bool(np.linalg.cond(model.correlation) < _SINGULAR)
+    def suits(model: Gbm) -> bool:
+        """Whether steps of assets that vary have a density: not if one of them is decided by the others."""
+        return bool(np.linalg.cond(model.correlation) < _SINGULAR)
 
     def scores(self, spots: Reals) -> tuple[Reals, Reals]:
         """By the logarithms of today's spots, once and twice, (assets, paths) each, of the spots on the first date."""

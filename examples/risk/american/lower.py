@@ -55,7 +55,7 @@ class Draws:
     @classmethod
     def sobol(cls, paths: int, replicates: int = 16, block: int = BLOCK // 2) -> Draws:
         """At least so many paths, and a power of two in each replicate."""
-        points = 1 << (max(1, -(-paths // replicates)) - 1).bit_length()
+        points = max(16, 1 << (-(-paths // replicates) - 1).bit_length())
         block = min(points, block)
         return cls(replicates * points // block, block, antithetic=False, replicates=replicates)
 
@@ -120,7 +120,7 @@ class Lower:
         self._discounts = np.exp(-model.rate * np.asarray(contract.dates))
         self._controls = Controls(contract, model, draws.paths)
         self._derivatives = Derivatives(contract, model, self._controls) if greeks else None
-        self._stopped = Stopped(contract, len(self._spots), draws.paths, keep_first=greeks)
+        self._stopped = Stopped(contract, len(self._spots), draws.paths, rows=self._controls.rows, keep_first=greeks)
         self._rows = np.ones((len(self._controls.names) + 2, draws.paths))
         more = self._derivatives.controls if self._derivatives else []
         self._pairs = np.empty((max([0, *more]) + len(self._rows), draws.paths // 2))
@@ -130,7 +130,7 @@ class Lower:
         """Send a block's paths on, and add what they pay."""
         stopped, rows = self._stopped, self._rows
         stopped.follow(self._forward, block, self._decide)
-        sampled = self._controls.at(stopped.spots, stopped.times, derivatives=self._derivatives is not None)
+        sampled = self._controls.at(stopped.states, stopped.times, derivatives=self._derivatives is not None)
         np.subtract(sampled.values, self._controls.today.values, out=rows[1:-1])
         paid = self._contract.exercise(stopped.spots, rows[-1])
         discount = self._discounts[stopped.date]

@@ -23,20 +23,23 @@ class Stopped:
 
     Args:
         contract: which has the dates.
-        assets: whose spots are kept; what else a state has is not.
+        assets: of which there are spots.
         paths: of a block.
+        rows: of the states that are kept, if more than the spots.
         keep_first: whether the spots on the first date are wanted, too.
 
     Attributes:
         date: number of the exercise date, (paths,).
         times: the same in years.
-        spots: in strikes, (assets, paths).
+        states: (rows, paths).
+        spots: the first of their rows, in strikes, (assets, paths).
         first: spots on the first date, likewise, if they are wanted.
     """
 
-    def __init__(self, contract: Contract, assets: int, paths: int, *, keep_first: bool = False) -> None:
+    def __init__(self, contract: Contract, assets: int, paths: int, *, rows: int = 0, keep_first: bool = False) -> None:
         self.date = np.empty(paths, np.intp)
-        self.times, self.spots = np.empty(paths), np.empty((assets, paths))
+        self.times, self.states = np.empty(paths), np.empty((max(rows, assets), paths))
+        self.spots = self.states[:assets]
         self.first = np.empty((assets if keep_first else 0, paths))
         self._dates = np.asarray(contract.dates)
         self._going, self._now = np.empty(paths, np.bool_), np.empty(paths, np.bool_)
@@ -65,5 +68,5 @@ class Stopped:
     def _stop(self, states: Floats, date: int, here: Flags) -> None:
         paths = np.flatnonzero(here)
         self.date[paths] = date
-        for kept, spots in zip(self.spots, states, strict=False):
-            kept[paths] = spots[paths]
+        for kept, row in zip(self.states, states, strict=False):
+            kept[paths] = row[paths]
