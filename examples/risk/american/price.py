@@ -11,7 +11,6 @@ import numpy as np
 from batchhpc.rank import ExactSum, Progress
 from examples.risk.american.arguments import Arguments
 from examples.risk.american.basis import basis_of
-from examples.risk.american.controls import Controls
 from examples.risk.american.finished import VERSION, Finished, identity
 from examples.risk.american.greeks import Greeks
 from examples.risk.american.lower import Draws, Lower
@@ -21,7 +20,7 @@ from examples.risk.american.sharing import Summed, add_blocks
 from examples.risk.american.sources import Sources
 from examples.risk.american.sweep import BLOCK, Sweep, own_blocks, sweep
 from examples.risk.american.traffic import Counted, Traffic
-from examples.risk.american.upper import BATCH, OUTER, Hedge, Upper
+from examples.risk.american.upper import OUTER, Hedge, Upper
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
 from examples.workload.restart import Restart
@@ -140,7 +139,7 @@ class Pricing:
             self._sources.inner,
             sizes.inner,
             -(-sizes.outer // OUTER),
-            Hedge(Controls(trade.contract, trade.model, BATCH), going.coefficients),
+            Hedge(trade.contract, trade.model, going.coefficients, sizes.inner),
         )
         with self._phase("upper bound", upper.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, upper.blocks, _exact(upper.add, upper), restart, progress.reach)

@@ -51,14 +51,20 @@ _FEWER: Final = 4  # times: so many fewer has each tier of states than the one b
 _SURE: Final = 3.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
 _ALIKE: Final = 4  # states next to each other in the order of guessed gains, whose inner paths are taken to spread alike
 
-Martingale = Callable[[Reals, Reals], Reals]  # spots in strikes (assets, paths), times (paths,): its value, discounted to today
-
 
 class Policy(Protocol):
     """When to exercise, and what going on is thought to be worth, in strikes on the date itself."""
 
     def __call__(self, states: Floats, date: int, out: Flags, /) -> Any: ...
     def going_on(self, states: Floats, date: int, /) -> Floats: ...
+
+
+class Martingale(Protocol):
+    """Its value, discounted to today, of states in strikes (rows, paths) and times (paths,)."""
+
+    @property
+    def rows(self) -> int: ...
+    def __call__(self, states: Reals, times: Reals, /) -> Reals: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ class Upper:
         numbers = [inner]
         while numbers[-1] >= _FEWER * _LEAST:
             numbers.append(numbers[-1] // _FEWER)
-        self._tiers = [_Tier(number, branching, self._assets) for number in numbers]
+        self._tiers = [_Tier(number, branching, hedge.rows if hedge else self._assets) for number in numbers]
         self._groups = min(blocks, GROUPS)
         self.sums = ExactSum((self._groups, 3))
         self._batch, self._steps = 0, 0
@@ -228,9 +234,8 @@ class Upper:
             else:
                 self._stop(tier, np.flatnonzero(tier.going), now, later)
         if self._hedge:
-            spots = np.asarray(states[: self._assets], np.float64)
-            known = self._hedge(spots, np.full(tier.states, self._contract.dates[date]))
-            tier.paid -= self._hedge(tier.spots, tier.times)
+            known = self._hedge(np.asarray(states, np.float64), np.full(tier.states, self._contract.dates[date]))
+            tier.paid -= self._hedge(tier.stopped, tier.times)
             tier.by_state += known[:, None]
         return tier.by_state
 
@@ -240,20 +245,20 @@ class Upper:
         gains = self._contract.exercise(spots, np.empty(len(paths)))
         tier.paid[paths] = np.maximum(gains, 0, out=gains) * self._discounts[date]
         if self._hedge:
-            tier.spots[:, paths] = spots
+            tier.stopped[:, paths] = states[: len(tier.stopped), paths]
             tier.times[paths] = self._contract.dates[date]
 
 
 class _Tier:
     """States that have so many inner paths each, a batch at a time, and room for these."""
 
-    def __init__(self, inner: int, branching: Callable[[int, int], Branching], assets: int) -> None:
+    def __init__(self, inner: int, branching: Callable[[int, int], Branching], rows: int) -> None:
         self.inner = inner
         self.states = min(max(1, _BATCH // inner), OUTER // 2)
         self.branching = branching(self.states, inner)
         count = self.states * inner
         self.going, self.here = np.empty(count, np.bool_), np.empty(count, np.bool_)
-        self.paid, self.times, self.spots = np.empty(count), np.empty(count), np.empty((assets, count))
+        self.paid, self.times, self.stopped = np.empty(count), np.empty(count), np.empty((rows, count))
         self.by_state = self.paid.reshape(self.states, inner)
 
 
@@ -277,8 +282,13 @@ class Hedge:
         """Whether it saves more than it takes: of the best and the worst of assets, it takes 5 times as long as more paths do."""
         return contract.payoff not in ("max-call", "min-put")
 
-    def __call__(self, spots: Reals, times: Reals) -> Reals:
-        return np.asarray(np.einsum("i,ij->j", self._coefficients, self._controls.at(spots, times).values))
+    @property
+    def rows(self) -> int:
+        """Of the states that it is valued from."""
+        return self._controls.rows
+
+    def __call__(self, states: Reals, times: Reals) -> Reals:
+        return np.asarray(np.einsum("i,ij->j", self._coefficients, self._controls.at(states, times).values))
 
 
 def upper_bound(comm: Communicator, upper: Upper, tell: Callable[[int], Any] = lambda _: None) -> UpperBound:
