@@ -119,9 +119,9 @@ def make_parser() -> Parser:
     parser.add_argument("--not-today", action="store_true", help="it cannot be exercised before the first date")
     parser.add_argument("--paths", default="131072", metavar="N", help="from which the exercise policy is found (default: 131072)")
     parser.add_argument("--lower-paths", default="262144", metavar="N", help="fresh paths of the lower bound (default: 262144)")
-    parser.add_argument("--outer", default="1024", metavar="N", help="paths of the upper bound (default: 1024)")
+    parser.add_argument("--outer", default="2048", metavar="N", help="paths of the upper bound (default: 2048)")
     parser.add_argument(
-        "--inner", default="512", metavar="N", help="paths from each date of each of them, a power of two (default: 512)"
+        "--inner", default="256", metavar="N", help="paths from each date of each of them, a power of two (default: 256)"
     )
     parser.add_argument("--no-upper", action="store_true", help="no upper bound")
     parser.add_argument("--policy", metavar="FILE", help="policy.json of an earlier run of the same contracts; none is found anew")
