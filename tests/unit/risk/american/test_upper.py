@@ -155,6 +155,13 @@ def test_an_option_to_be_exercised_at_once_is_worth_that():
     assert deep.worth <= bound(deep, contract=later).value.value < 0.4
 
 
+@pytest.mark.parametrize("inner", [1, 6, 130])
+def test_any_number_of_inner_paths_gives_a_bound(inner):
+    """Numbers that are no power of two are rounded up, and the bound is above the price."""
+    found = bound(Tree(1.0), inner=inner)
+    assert Tree(1.0).worth < found.value.value + 3 * found.value.error
+
+
 def test_a_european_option_has_no_gap():
     """With one date there is nothing to decide, so nothing to gain by hindsight."""
     assert bound(Tree(1.0), contract=Contract("put", 100.0, PUT.dates[:1], today=False)).gap == Estimate(0.0, 0.0)
