@@ -16,6 +16,7 @@ Where Q goes in, and where it does not:
 - On a date on which the policy goes on, Q cancels in pi from the next date on. It is needed for that date's own h - pi only, so not
   where h is below what would raise the maximum even if Q were 0: out of the money, never.
 - On a date on which it exercises Q is needed for all later dates.
+- A martingale in closed form that resembles pi takes its own noise from inner paths: see `Hedge`.
 - The farther the policy's own guess of Q is from what would change the maximum, in standard errors, the less Q's noise can do, and
   the fewer inner paths are enough. Their standard deviation is learned from paths that are then thrown away, so that this choice
   leaves the bound a bound. (Broadie and Cao, "Improved lower and upper bound algorithms for pricing American options by
@@ -46,7 +47,7 @@ Places = npt.NDArray[np.intp]
 OUTER: Final = 256  # paths of a block
 _BATCH: Final = 2048  # inner paths that go on side by side, unless one state has more; larger batches are seldom full
 GROUPS: Final = 16  # points of the convergence
-_LEAST: Final = 32  # inner paths of a state
+_LEAST: Final = 32  # inner paths of a state; 16 took the same time, and left a larger gap
 _FEWER: Final = 4  # times: so many fewer has each tier of states than the one before
 _SURE: Final = 3.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
 _ALIKE: Final = 4  # states next to each other in the order of guessed gains, whose inner paths are taken to spread alike
@@ -97,7 +98,7 @@ class Upper:
         going_on: what the policy is worth today if the option is not exercised at once: see `lower`.
         forward: outer paths, `OUTER` of a block.
         branching: makes paths within paths, of so many outer paths so many inner ones each, half of them antithetic.
-        inner: inner paths of a state where they matter, a power of two; others have fewer.
+        inner: inner paths of a state where they matter, rounded up to a multiple of 4; other states have fewer.
         blocks: of outer paths, over all ranks.
         hedge: a martingale that resembles what the policy is worth: see `Hedge`. It takes its own noise from inner paths.
 
@@ -124,9 +125,9 @@ class Upper:
         self._at_once = float(contract.exercise(spots[:, None], np.empty(1))[0]) if contract.today else 0.0
         self._discounts = np.exp(-rate * np.asarray(contract.dates))
         self._last = len(contract.dates) - 1
-        numbers = [inner]
+        numbers = [_fours(inner)]
         while numbers[-1] >= _FEWER * _LEAST:
-            numbers.append(numbers[-1] // _FEWER)
+            numbers.append(_fours(numbers[-1] // _FEWER))
         self._tiers = [_Tier(number, branching, hedge.rows if hedge else self._assets) for number in numbers]
         self._groups = min(blocks, GROUPS)
         self.sums = ExactSum((self._groups, 3))
@@ -135,11 +136,9 @@ class Upper:
     def add(self, block: int) -> None:
         """Send a block of outer paths on, and add what hindsight gains on each."""
         states, gains, guesses, exercised = self._outer(block)
-        self._batch, self._steps = (1 + block) * OUTER * (1 + self._last), 0  # no batch has numbers of another block's
-        level, most = (
-            np.zeros(OUTER),
-            np.zeros(OUTER),
-        )  # pi(j) is level + L(j); the largest h - pi, 0 where the policy exercises first
+        self._batch, self._steps = block * 2 * OUTER * (1 + self._last), 0  # no batch has numbers of another block's
+        level = np.zeros(OUTER)  # pi(j) is level + L(j)
+        most = np.zeros(OUTER)  # the largest h - pi: at least 0, as it is where the policy exercises first
         if self._at_once > self._going_on.value:
             level += self._at_once - self._going_on.value
         for date in range(self._last):
@@ -216,7 +215,7 @@ class Upper:
             yield some, self._paid(states[:, np.resize(some, tier.states)], date, tier)[: len(some)].copy()
 
     def _paid(self, states: Floats, date: int, tier: _Tier) -> Reals:
-        """What the policy pays on inner paths from states of a date, today's value, (states, inner); hedged, with its mean."""
+        """What the policy pays on inner paths from states of a date, less the hedge and plus its mean; (states, inner)."""
         tier.branching.branch(states, date, self._batch)
         self._batch += 1
         tier.going.fill(True)
@@ -262,6 +261,11 @@ class _Tier:
         self.by_state = self.paid.reshape(self.states, inner)
 
 
+def _fours(count: int) -> int:
+    """The next multiple of 4, for antithetic pairs of which two make a spread."""
+    return -(-count // 4) * 4
+
+
 class Hedge:
     """The lower bound's controls, as many of each as it found best: what holding them until the policy stops is worth.
 
@@ -275,7 +279,7 @@ class Hedge:
     """
 
     def __init__(self, contract: Contract, model: Model, coefficients: Sequence[float], inner: int) -> None:
-        self._controls, self._coefficients = Controls(contract, model, max(_BATCH, inner)), np.asarray(coefficients)
+        self._controls, self._coefficients = Controls(contract, model, max(_BATCH, _fours(inner))), np.asarray(coefficients)
 
     @staticmethod
     def suits(contract: Contract) -> bool:
