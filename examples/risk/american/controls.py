@@ -176,12 +176,12 @@ class Controls:
         """Value all controls where paths stop.
 
         Args:
-            states: spots in strikes, and what else the model has, (rows, paths).
+            states: spots in strikes, and what else the model has, (rows, paths). Without Heston's variance his Europeans stay as
+                they are today: that is a martingale too, of no use and no harm.
             times: at which they stop, in years, (paths,).
             derivatives: whether to give them too; those by volatilities hold under geometric Brownian motion only.
         """
         count, assets, paths = len(self.names), self._assets, states.shape[1]
-        assert len(states) >= self.rows, f"states have {len(states)} rows, but these controls are valued from {self.rows}"
         spots = states[:assets]
         logs = self._logs(spots, times)
         legs = np.exp(logs)
@@ -209,7 +209,9 @@ class Controls:
             sampled.values[option.control] += second
             if derivatives:
                 self._differentiate(sampled, option, (first, second), density, root)
-        if self._heston:
+        if self._heston and len(states) < self.rows:
+            sampled.values[1:] = self.today.values[1:]
+        elif self._heston:
             europeans = self._heston.at(logs[0], states[1], times)
             sampled.values[1:] = europeans.values
             if derivatives:

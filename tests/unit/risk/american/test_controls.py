@@ -122,6 +122,8 @@ def test_hestons_europeans_are_the_closed_formulas() -> None:
     assert controls.today.values[1, 0] == pytest.approx(0.05014657, abs=2e-6)
     up, down = (Controls(contract, replace(model, spot=10 * np.exp(move)), 1).today.values[:, 0] for move in (1e-4, -1e-4))
     assert controls.today.by_log_spot[:, 0, 0] == pytest.approx((up - down) / 2e-4, abs=1e-6)
+    without_variance = controls.at(np.array([[0.9]]), np.array([contract.dates[3]])).values
+    assert np.array_equal(without_variance[1:], controls.today.values[1:])
 
 
 def test_hestons_controls_have_todays_mean_and_take_the_noise() -> None:
