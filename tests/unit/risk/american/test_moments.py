@@ -88,3 +88,14 @@ def test_useless_controls_do_no_harm() -> None:
         moments.add(block % 4, [np.stack((rows[0], rows[1], rows[1], np.zeros(64), rows[3]))])
     moments.reduce(Alone())
     assert moments.estimate(0).value.error == pytest.approx(0.01 / np.sqrt(16 * 64), rel=0.1)
+
+
+def test_few_draws_do_without_controls() -> None:
+    """Fewer than ten draws a control would be fitted, not explained: the plain mean is taken."""
+    moments = Moments(2, [2], replicates=False)
+    for group in range(2):
+        moments.add(group, [_block(group, 19)])
+    moments.reduce(Alone())
+    found = moments.estimate(0)
+    assert found.value == found.plain
+    assert found.coefficients == (0, 0)
