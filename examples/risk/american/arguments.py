@@ -128,7 +128,12 @@ def make_parser() -> Parser:
         "--sampling", default=SAMPLINGS[0], metavar="HOW", help="of the lower bound: monte-carlo (default) or sobol"
     )
     parser.add_argument("--antithetic", action="store_true", help="each path has a mirror image")
-    parser.add_argument("--precision", default=PRECISIONS[0], metavar="P", help="of paths: f64 (default), or f32 in half the time")
+    parser.add_argument(
+        "--precision",
+        default=PRECISIONS[0],
+        metavar="P",
+        help="of paths: f64 (default), or f32, which find the policy in half the time",
+    )
     parser.add_argument("--seed", default="1", metavar="N", help="of all draws (default: 1)")
     parser.add_argument("--plots", action="store_true", help="charts: exercise boundary, bounds against paths")
     parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
