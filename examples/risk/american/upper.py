@@ -52,7 +52,7 @@ _FEWER: Final = 4  # times: so many fewer has each tier of states than the one b
 _SURE: Final = 3.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
 _ALIKE: Final = 4  # states next to each other in the order of guessed gains, whose inner paths are taken to spread alike
 
-Martingale = Callable[[Reals, Reals], Reals]  # spots in strikes (assets, paths), times (paths,): its value, discounted to today
+Martingale = Callable[[Reals, Reals], Reals]  # states (rows, paths), times (paths,): its value, discounted to today
 
 
 class Policy(Protocol):
@@ -122,7 +122,7 @@ class Upper:
         numbers = [_fours(inner)]
         while numbers[-1] >= _FEWER * _LEAST:
             numbers.append(_fours(numbers[-1] // _FEWER))
-        self._tiers = [_Tier(number, branching, self._assets) for number in numbers]
+        self._tiers = [_Tier(number, branching) for number in numbers]
         self._groups = min(blocks, GROUPS)
         self.sums = ExactSum((self._groups, 3))
         self._batch, self._steps = 0, 0
@@ -212,8 +212,7 @@ class Upper:
         """What the policy pays on inner paths from states of a date, less the hedge and plus its mean; (states, inner)."""
         tier.branching.branch(states, date, self._batch)
         self._batch += 1
-        tier.going.fill(True)
-        tier.paid.fill(0)
+        tier.begin(len(states))
         for later in range(date + 1, self._last + 1):
             if not tier.going.any():  # as soon happens to states far in the region of exercise, which have batches of their own
                 break
@@ -227,33 +226,39 @@ class Upper:
             else:
                 self._stop(tier, np.flatnonzero(tier.going), now, later)
         if self._hedge:
-            spots = np.asarray(states[: self._assets], np.float64)
-            known = self._hedge(spots, np.full(tier.states, self._contract.dates[date]))
-            tier.paid -= self._hedge(tier.spots, tier.times)
+            known = self._hedge(np.asarray(states, np.float64), np.full(tier.states, self._contract.dates[date]))
+            tier.paid -= self._hedge(tier.stopped, tier.times)
             tier.by_state += known[:, None]
         return tier.by_state
 
     def _stop(self, tier: _Tier, paths: Places, states: Floats, date: int) -> None:
         """Pay paths out. Gathered, each path once: 5 ns a path, where masks take 3 ns a path and date."""
-        spots = states[: self._assets, paths]
-        gains = self._contract.exercise(spots, np.empty(len(paths)))
+        here = states[:, paths]
+        gains = self._contract.exercise(here[: self._assets], np.empty(len(paths)))
         tier.paid[paths] = np.maximum(gains, 0, out=gains) * self._discounts[date]
         if self._hedge:
-            tier.spots[:, paths] = spots
+            tier.stopped[:, paths] = here
             tier.times[paths] = self._contract.dates[date]
 
 
 class _Tier:
     """States that have so many inner paths each, a batch at a time, and room for these."""
 
-    def __init__(self, inner: int, branching: Callable[[int, int], Branching], assets: int) -> None:
+    def __init__(self, inner: int, branching: Callable[[int, int], Branching]) -> None:
         self.inner = inner
         self.states = min(max(1, _BATCH // inner), OUTER // 2)
         self.branching = branching(self.states, inner)
         count = self.states * inner
         self.going, self.here = np.empty(count, np.bool_), np.empty(count, np.bool_)
-        self.paid, self.times, self.spots = np.empty(count), np.empty(count), np.empty((assets, count))
+        self.paid, self.times, self.stopped = np.empty(count), np.empty(count), np.empty((0, count))
         self.by_state = self.paid.reshape(self.states, inner)
+
+    def begin(self, rows: int) -> None:
+        """Before a batch, whose states have so many rows."""
+        self.going.fill(True)
+        self.paid.fill(0)
+        if len(self.stopped) != rows:
+            self.stopped = np.empty((rows, len(self.paid)))
 
 
 def _fours(count: int) -> int:
@@ -281,8 +286,8 @@ class Hedge:
         """Whether it saves more than it takes: of the best and the worst of assets, it takes 5 times as long as more paths do."""
         return contract.payoff not in ("max-call", "min-put")
 
-    def __call__(self, spots: Reals, times: Reals) -> Reals:
-        return np.asarray(np.einsum("i,ij->j", self._coefficients, self._controls.at(spots, times).values))
+    def __call__(self, states: Reals, times: Reals) -> Reals:
+        return np.asarray(np.einsum("i,ij->j", self._coefficients, self._controls.at(states, times).values))
 
 
 def upper_bound(comm: Communicator, upper: Upper, tell: Callable[[int], Any] = lambda _: None) -> UpperBound:
