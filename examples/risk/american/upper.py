@@ -120,8 +120,8 @@ class Upper:
         self._discounts = np.exp(-rate * np.asarray(contract.dates))
         self._last = len(contract.dates) - 1
         numbers = [_fours(inner)]
-        while numbers[-1] >= _FEWER * _LEAST:
-            numbers.append(_fours(numbers[-1] // _FEWER))
+        while numbers[-1] > _LEAST:
+            numbers.append(max(_LEAST, _fours(numbers[-1] // _FEWER)))
         self._tiers = [_Tier(number, branching) for number in numbers]
         self._groups = min(blocks, GROUPS)
         self.sums = ExactSum((self._groups, 3))
