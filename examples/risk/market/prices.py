@@ -1,0 +1,147 @@
+"""Daily prices: a CSV whose first column is the date, and every other one a name.
+
+    Date,AAPL,AMD
+    1990-01-02,0.264,4.125
+
+It may be compressed (``.gz``) and may lie in S3. Prices are adjusted for splits and dividends, as their changes are what counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from examples.workload.errors import Malformed
+from examples.workload.files import source
+
+Reals = npt.NDArray[np.float64]
+LEAST_ROWS = 60  # of dates: from fewer no covariance is worth anything
+_GZIP = b"\x1f\x8b"
+_MOST_TOLD = 20  # problems
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Prices of all names on all dates.
+
+    Attributes:
+        names: of the columns.
+        dates: ascending, (days,).
+        values: (days, names).
+    """
+
+    names: tuple[str, ...]
+    dates: npt.NDArray[np.datetime64]
+    values: Reals
+
+    def of(self, names: Sequence[str]) -> Prices:
+        """Some of the names, in this order."""
+        return replace(self, names=tuple(names), values=self.values[:, [self.names.index(name) for name in names]])
+
+    def until(self, last: date | None) -> Prices:
+        """Without what is after a date."""
+        kept = len(self.dates) if last is None else int(np.searchsorted(self.dates, np.datetime64(last), side="right"))
+        return replace(self, dates=self.dates[:kept], values=self.values[:kept])
+
+    def changes(self) -> Reals:
+        """Daily log-returns, (days - 1, names)."""
+        return np.asarray(np.diff(np.log(self.values), axis=0))
+
+
+def read_prices(address: str) -> Prices:
+    """Read a file of prices.
+
+    Raises:
+        OSError: it cannot be read.
+        Malformed: with everything that is wrong with it, by line and column.
+    """
+    lines = csv.reader(io.StringIO(text_of(address)))
+    header = [cell.strip() for cell in next(lines, [])]
+    problems = _of_header(header)
+    dates: list[date] = []
+    rows: list[list[float]] = []
+    for cells in lines:
+        if any(cell.strip() for cell in cells):
+            _read_row(lines.line_num, header, cells, dates, rows, problems)
+    if len(rows) < LEAST_ROWS and not problems:
+        problems.append(f"has {len(rows)} dates, but at least {LEAST_ROWS} are needed; give a longer history")
+    if problems:
+        raise malformed(address, problems)
+    return Prices(tuple(header[1:]), np.array(dates, "datetime64[D]"), np.array(rows))
+
+
+def _of_header(header: Sequence[str]) -> list[str]:
+    if len(header) < 2:
+        return [f"line 1: is {','.join(header)!r}, but must be 'Date,NAME,...', with a column a name"]
+    problems = [] if header[0].lower() == "date" else [f"line 1: begins with {header[0]!r}, but the first column must be Date"]
+    for column, name in enumerate(header[1:], 2):
+        if not name:
+            problems.append(f"line 1: column {column} has no name")
+        elif name in header[1 : column - 1]:
+            problems.append(f"line 1: {name} is the name of columns {header.index(name) + 1} and {column}; leave out one")
+    return problems
+
+
+def _read_row(
+    line: int, header: Sequence[str], cells: Sequence[str], dates: list[date], rows: list[list[float]], problems: list[str]
+) -> None:
+    if len(cells) != len(header):
+        problems.append(f"line {line}: has {len(cells)} columns, but the header has {len(header)}")
+        return
+    try:
+        day = date.fromisoformat(cells[0].strip()[:10])
+    except ValueError:
+        problems.append(f"line {line}: the date is {cells[0]!r}, but must be as in 2022-12-28")
+        return
+    if dates and day <= dates[-1]:
+        twice = "is there twice" if day == dates[-1] else f"comes after {dates[-1]}; dates must ascend"
+        problems.append(f"line {line}: {day} {twice}")
+    dates.append(day)
+    values = [_price(cell) for cell in cells[1:]]
+    problems += [
+        f"line {line}, column {name}: the price on {day} is {cell.strip() or 'missing'}, but must be a number above 0; "
+        "leave out the date or the name, or fill it in"
+        for name, cell, value in zip(header[1:], cells[1:], values, strict=True)
+        if not 0 < value < math.inf
+    ]
+    rows.append(values)
+
+
+def _price(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
+
+
+def text_of(address: str) -> str:
+    """A text file, here or in S3, compressed or not.
+
+    Raises:
+        OSError: it cannot be read.
+        Malformed: it is no text.
+    """
+    with source(address).stream() as file:
+        content = file.read()
+    try:
+        return (gzip.decompress(content) if content.startswith(_GZIP) else content).decode("utf-8-sig")
+    except (OSError, EOFError) as error:
+        raise Malformed(address, f"cannot be decompressed: {error}") from None
+    except UnicodeDecodeError as error:
+        raise Malformed(address, f"is not text in UTF-8: byte {error.start:,} is {content[error.start]:#x}") from None
+
+
+def malformed(address: str, problems: Sequence[str]) -> Malformed:
+    """One error of all problems, each a line."""
+    if len(problems) == 1:
+        return Malformed(address, problems[0])
+    told = [*problems[:_MOST_TOLD], *([f"and {len(problems) - _MOST_TOLD:,} more"] if len(problems) > _MOST_TOLD else [])]
+    return Malformed(address, f"{len(problems):,} problems\n  " + "\n  ".join(told))
