@@ -121,17 +121,8 @@ def test_genomics_image_counts_a_genome(podman: Podman, images: dict[str, str], 
 
 def test_risk_image_prices_a_contract_of_a_yaml_file(podman: Podman, images: dict[str, str]):
     """The risk image has its workloads, scipy and ruamel.yaml beside the base's own numpy, and is still not root."""
-    words = [
-        "--contract",
-        "examples/risk/data/heston-puts.yaml",
-        "--paths",
-        "8192",
-        "--lower-paths",
-        "8192",
-        "--no-upper",
-        "--out",
-        "/tmp/out",
-    ]
+    small = ["--paths", "8192", "--lower-paths", "8192", "--no-upper"]
+    words = ["--contract", "examples/risk/data/heston-puts.yaml", *small, "--out", "/tmp/out"]
     run = ["run", "--rm", "--network", "none", "--entrypoint", "python3", "--workdir", "/home/batchhpc", images["risk"]]
     assert "lower bound" in podman(*run, "-m", "examples.risk.american", *words)
     assert podman(*run, "-c", "import os; print(os.getuid())").split() == ["1000"]
