@@ -37,25 +37,28 @@ class Normals:
         self._scratch = [np.empty(self._half, dtype) for _ in range(2)]
         self._bits = np.empty(self._half, np.uint64)
 
-    def fill(self, block: int, out: Floats, date: int = 0) -> None:
-        """Write a block's normals into a contiguous array of so many elements, whatever its shape."""
+    def fill(self, block: int, out: Floats, date: int = 0, deviation: float = 1.0) -> None:
+        """Write a block's normals, times a deviation, into a contiguous array of so many elements, whatever its shape.
+
+        The deviation goes into the radius, where it costs nothing.
+        """
         words = self._stream.words(block, self._count // 2, date)
         flat = out.reshape(-1)
         for start in range(0, len(words), self._half):
             part = words[start : start + self._half]
             n = len(part)
             first, second = flat[2 * start : 2 * start + n], flat[2 * start + n : 2 * (start + n)]
-            self._make(part, first, second, self._bits[:n], *(array[:n] for array in self._scratch))
+            self._make(part, first, second, -2.0 * deviation * deviation, self._bits[:n], *(array[:n] for array in self._scratch))
 
 
-def _of_64(words: Words, first: Floats, second: Floats, bits: Words, radius: Floats, half: Floats) -> None:
-    """The normals r cos(a) and r sin(a), r = sqrt(-2 ln u): the upper 38 bits of a word are u, the 26 lower ones a."""
+def _of_64(words: Words, first: Floats, second: Floats, factor: float, bits: Words, radius: Floats, half: Floats) -> None:
+    """The normals r cos(a) and r sin(a), r = sqrt(factor ln u): the upper 38 bits of a word are u, the 26 lower ones a."""
     np.right_shift(words, np.uint64(_ANGLE_BITS), out=bits)
     np.copyto(radius, bits, casting="unsafe")
     np.add(radius, 0.5, out=radius)
     np.multiply(radius, 2.0 ** (_ANGLE_BITS - 64), out=radius)
     np.log(radius, out=radius)
-    np.multiply(radius, -2.0, out=radius)
+    np.multiply(radius, factor, out=radius)
     np.sqrt(radius, out=radius)
     np.bitwise_and(words, np.uint64((1 << _ANGLE_BITS) - 1), out=bits)
     np.copyto(half, bits, casting="unsafe")
@@ -71,7 +74,7 @@ def _of_64(words: Words, first: Floats, second: Floats, bits: Words, radius: Flo
     np.multiply(half, radius, out=second)
 
 
-def _of_32(words: Words, first: Floats, second: Floats, _: Words, radius: Floats, angle: Floats) -> None:
+def _of_32(words: Words, first: Floats, second: Floats, factor: float, _: Words, radius: Floats, angle: Floats) -> None:
     """As above, with 32 bits for each of u and a."""
     halves = words.view(np.uint32)
     n = len(words)
@@ -79,7 +82,7 @@ def _of_32(words: Words, first: Floats, second: Floats, _: Words, radius: Floats
     np.add(radius, np.float32(0.5), out=radius)
     np.multiply(radius, np.float32(2.0**-32), out=radius)
     np.log(radius, out=radius)
-    np.multiply(radius, np.float32(-2), out=radius)
+    np.multiply(radius, np.float32(factor), out=radius)
     np.maximum(radius, np.float32(0), out=radius)  # the largest u may round to 1
     np.sqrt(radius, out=radius)
     np.copyto(angle, halves[n:].view(np.int32), casting="unsafe")

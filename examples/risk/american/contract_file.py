@@ -1,0 +1,107 @@
+"""Contracts from a YAML or JSON file: fields of one, or a list under ``contracts`` for which the others are defaults.
+
+payoff: put
+strike: 40
+rate: 6%
+volatility: 20%
+expiry: 1
+dates: 50
+contracts:
+  - {spot: 36, reference: 4.478}
+  - {spot: 38}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from examples.risk.american.fields import Fields
+from examples.risk.american.trades import Trade, read_trade
+from examples.workload.errors import Malformed
+from examples.workload.files import source
+
+_LIST = "contracts"
+_MOST = 1000
+
+
+def read_contracts(address: str, warnings: list[str]) -> list[Trade]:
+    """All contracts of a file.
+
+    Args:
+        address: of the file, here or in S3.
+        warnings: to which is added what is unusual, but not wrong.
+
+    Raises:
+        Malformed: with everything that is wrong.
+        OSError: it cannot be read.
+    """
+    document = _parsed(address)
+    if not isinstance(document, Mapping):
+        raise Malformed(address, f"holds {_kind(document)}, but must hold fields such as 'payoff: put'")
+    shared = {str(name): value for name, value in document.items() if name != _LIST}
+    entries = document.get(_LIST, [{}])
+    if not isinstance(entries, Sequence) or isinstance(entries, str) or not 1 <= len(entries) <= _MOST:
+        raise Malformed(address, f"is {_kind(entries)}, but must be a list of 1 to {_MOST} contracts", _LIST)
+    problems: list[str] = []
+    trades, names = [], dict[str, int]()
+    for at, entry in enumerate(entries):
+        if not isinstance(entry, Mapping):
+            problems.append(f"{_LIST}[{at}]: is {_kind(entry)}, but must hold fields such as 'spot: 36'")
+            continue
+
+        def called(field: str, at: int = at, entry: Mapping[str, Any] = entry) -> str:
+            name = field.partition("[")[0]
+            inside = _LIST in document and (name in entry or name not in shared)
+            where = f"{_LIST}[{at}].{field}" if inside else field
+            line = _line(entry if inside else document, name)
+            return f"line {line}, {where}" if line else where
+
+        fields = Fields({**shared, **{str(name): value for name, value in entry.items()}}, called, problems)
+        trade = read_trade(fields, f"contract {at + 1}", warnings)
+        name = fields.text("name", f"contract {at + 1}")
+        if name in names:
+            problems.append(f"{called('name')}: {name} is {_LIST}[{names[name]}], too; names are told apart by")
+        names.setdefault(name, at)
+        trades += [trade] if trade else []
+    if problems:
+        told = list(dict.fromkeys(problems))  # a wrong default is wrong in every contract, and told once
+        raise Malformed(address, "\n  ".join(told) if len(told) == 1 else "\n  ".join([f"{len(told)} problems", *told]))
+    return trades
+
+
+def _parsed(address: str) -> Any:
+    with source(address).stream() as file:
+        content = file.read()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed(address, f"is not text in UTF-8: {error.reason} at byte {error.start}") from None
+    if address.endswith(".json"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise Malformed(address, f"is not JSON: {error.msg}", f"line {error.lineno}, column {error.colno}") from None
+    try:
+        from ruamel.yaml import YAML  # noqa: PLC0415 - JSON does without
+        from ruamel.yaml.error import MarkedYAMLError  # noqa: PLC0415
+    except ImportError:
+        raise OSError(f"{address}: YAML needs ruamel.yaml\n  hint: pip install ruamel.yaml, or write the file as .json") from None
+    try:
+        return YAML().load(text)  # with the line of each key
+    except MarkedYAMLError as error:
+        place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}" if error.problem_mark else ""
+        raise Malformed(address, f"is not YAML: {(error.problem or 'cannot be read').splitlines()[0]}", place) from None
+
+
+def _line(entry: Mapping[str, Any], field: str) -> int | None:
+    """Where a field stands; None if it does not, or nobody counted."""
+    places = getattr(getattr(entry, "lc", None), "data", None) or {}
+    return places[field][0] + 1 if field in places else None
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return "a list" if isinstance(value, list) else f"{value!r:.60}" if not isinstance(value, Mapping) else "a mapping"
