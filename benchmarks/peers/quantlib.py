@@ -86,19 +86,37 @@ def heston_finite_differences(spot: float, unit: float, grid: tuple[int, int, in
 
 
 def monte_carlo_put(
-    spot: float, rate: float, volatility: float, dates: int, paths: int, *, antithetic: bool, seed: int = 42
+    spot: float,
+    rate: float,
+    volatility: float,
+    dates: int,
+    calibrated: int,
+    paths: int = 0,
+    *,
+    error: float = 0.0,
+    antithetic: bool,
 ) -> Any:
-    """Longstaff and Schwartz on MT19937, monomials up to the third power; calibrated on as many paths as are priced."""
+    """The engine of Longstaff and Schwartz on MT19937, monomials up to the third power.
+
+    Args:
+        spot, rate, volatility: of `gbm`.
+        dates: of exercise.
+        calibrated: paths, or antithetic pairs, from which the policy is found.
+        paths: or pairs, of the price.
+        error: instead of ``paths``: so many that the standard error is not larger.
+        antithetic: whether a path is a pair, in both phases.
+    """
     ql = library()
     return ql.MCPRAmericanEngine(
         gbm(spot, rate, 0.0, volatility),
         timeSteps=dates,
         antitheticVariate=antithetic,
-        requiredSamples=paths,
-        seed=seed,
+        antitheticVariateCalibration=antithetic,
+        seed=42,
         polynomOrder=3,
         polynomType=ql.LsmBasisSystem.Monomial,
-        nCalibrationSamples=paths,
+        nCalibrationSamples=calibrated,
+        **({"requiredTolerance": error} if error else {"requiredSamples": paths}),
     )
 
 
@@ -117,7 +135,7 @@ def max_call(assets: int, spot: float, unit: float, dates: int, paths: int, *, s
         requiredSamples=paths,
         seed=seed,
         nCalibrationSamples=paths,
-        polynomOrder=3,
+        polynomOrder=2,  # 21 functions of five assets; ours has 11
         polynomType=ql.LsmBasisSystem.Monomial,
     )
     return option, engine
