@@ -1,8 +1,8 @@
 """American options by Longstaff and Schwartz: CPU time of a path's step, and of a price to a given error, against other programs.
 
-A path's step is one path from one exercise date to the next. Two kinds of work: finding the policy, which is all that the textbook's
-program does (it prices on the same paths), and that with a price on fresh paths, which is what QuantLib's engines do. Our price
-includes its controls. All have the same paths, dates and powers of the spot; JAX is compiled beforehand.
+A path's step is one path from one exercise date to the next. Two kinds of work: finding the policy, which is all that the
+textbook's program does (it prices on the same paths), and that with a price on fresh paths, which is what QuantLib's engines do.
+Our price includes its controls. All have the same paths, dates and powers of the spot; JAX is compiled beforehand.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def measure(options: Options) -> list[Row]:
 
 def _policies(options: Options) -> list[Row]:
     """Against programs that price on the paths of the regression."""
-    peers = {"textbook numpy": least_squares.textbook}
+    peers: dict[str, least_squares.Price] = {"textbook numpy": least_squares.textbook}
     peers |= {f"JAX {name}": least_squares.jax_compiled(dtype) for name, dtype in (("f64", np.float64), ("f32", np.float32))}
     steps = PATHS * DATES
     works = {name: _found(put(SPOT, PUT.volatility, PUT.years), steps, single=name == "f32") for name in ("f64", "f32")}
@@ -73,11 +73,11 @@ def _puts(options: Options) -> list[Row]:
 
 def _quantlib_put(*, antithetic: bool) -> Callable[[], Sample]:
     option = quantlib.put(40.0, DATES, american=True)
-    rate, volatility = 0.06 * PUT_UNIT, PUT.volatility * PUT_UNIT**0.5
+    process = quantlib.gbm(SPOT, 0.06 * PUT_UNIT, 0.0, PUT.volatility * PUT_UNIT**0.5)
     paths = PEER_PATHS // 2 if antithetic else PEER_PATHS
 
     def price() -> None:
-        option.setPricingEngine(quantlib.monte_carlo_put(SPOT, rate, volatility, DATES, paths, paths, antithetic=antithetic))
+        option.setPricingEngine(quantlib.monte_carlo_put(process, DATES, paths, paths, antithetic=antithetic))
         _near("put", "QuantLib", option.NPV(), option.errorEstimate(), PUT.price)
 
     return lambda: per(UNIT, 2 * PEER_PATHS * DATES, price)
@@ -124,10 +124,8 @@ def _equal_error(options: Options) -> list[Row]:
         if error > ERROR:
             raise RuntimeError(f"put: the standard error is {error:.5f}, which is above {ERROR}")
     option = quantlib.put(40.0, DATES, american=True)
-    rate, volatility = 0.06 * PUT_UNIT, PUT.volatility * PUT_UNIT**0.5
-    option.setPricingEngine(
-        quantlib.monte_carlo_put(SPOT, rate, volatility, DATES, POLICY_PATHS // 2, error=ERROR, antithetic=True)
-    )
+    process = quantlib.gbm(SPOT, 0.06 * PUT_UNIT, 0.0, PUT.volatility * PUT_UNIT**0.5)
+    option.setPricingEngine(quantlib.monte_carlo_put(process, DATES, POLICY_PATHS // 2, error=ERROR, antithetic=True))
     theirs = [per(UNIT, math.nan, option.NPV)]
     _near("put", "QuantLib", option.NPV(), option.errorEstimate(), PUT.price)
     told = f"standard error {prices[-1][1]:.5f} (theirs {option.errorEstimate():.5f})"
@@ -167,7 +165,7 @@ def _row(work: str, ours: list[Sample], peer: str, theirs: list[Sample], factor:
     return Row(work, ours, peer + must, theirs, Goal(UNIT, middle(theirs, UNIT) / factor) if factor else None)
 
 
-def _precision(single: bool) -> str:  # noqa: FBT001
+def _precision(single: bool) -> str:
     return "f32" if single else "f64"
 
 

@@ -91,9 +91,10 @@ class Phases:
         with Restart(comm, plan, "policy", {"trade": str(self.trade.told())}, "1") as restart:
             return sweep(comm, run, basis, restart).policy
 
-    def lower(self, policy: Policy, draws: Draws) -> LowerBound:
+    def lower(self, policy: Policy, draws: Draws, *, greeks: bool = False) -> LowerBound:
         """On fresh paths."""
-        lower = Lower(self.trade.contract, self.trade.model, self.decisions(policy), self._sources.lower(draws), draws)
+        forward = self._sources.lower(draws)
+        lower = Lower(self.trade.contract, self.trade.model, self.decisions(policy), forward, draws, greeks=greeks)
         for block in range(draws.blocks):
             lower.add(block)
         return lower.bound(Alone())

@@ -85,21 +85,11 @@ def heston_finite_differences(spot: float, unit: float, grid: tuple[int, int, in
     return ql.FdHestonVanillaEngine(ql.HestonModel(process), *grid)
 
 
-def monte_carlo_put(
-    spot: float,
-    rate: float,
-    volatility: float,
-    dates: int,
-    calibrated: int,
-    paths: int = 0,
-    *,
-    error: float = 0.0,
-    antithetic: bool,
-) -> Any:
+def monte_carlo_put(process: Any, dates: int, calibrated: int, paths: int = 0, *, error: float = 0.0, antithetic: bool) -> Any:
     """The engine of Longstaff and Schwartz on MT19937, monomials up to the third power.
 
     Args:
-        spot, rate, volatility: of `gbm`.
+        process: of the spot.
         dates: of exercise.
         calibrated: paths, or antithetic pairs, from which the policy is found.
         paths: or pairs, of the price.
@@ -108,7 +98,7 @@ def monte_carlo_put(
     """
     ql = library()
     return ql.MCPRAmericanEngine(
-        gbm(spot, rate, 0.0, volatility),
+        process,
         timeSteps=dates,
         antitheticVariate=antithetic,
         antitheticVariateCalibration=antithetic,
