@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -21,8 +20,6 @@ from examples.risk.numerics.estimates import Estimate
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Alone, Communicator
 from examples.workload.restart import Restart
-
-NOWHERE: Final = CheckpointPlan(None, 60.0)
 
 
 def put(spot: float, volatility: float, years: int) -> Trade:
@@ -81,15 +78,15 @@ class Phases:
         """When it exercises."""
         return Decisions(policy, basis_of(self.trade.contract, self.trade.model), self._dtype)
 
-    def policy(self, paths: int, comm: Communicator | None = None, plan: CheckpointPlan = NOWHERE) -> Policy:
+    def policy(self, paths: int, comm: Communicator | None = None, restart: Restart | None = None) -> Policy:
         """By the sweep, from this rank's share of so many paths, a multiple of `BLOCK`."""
         comm, blocks = comm or Alone(), paths // BLOCK
         own = range(comm.rank * blocks // comm.size, (comm.rank + 1) * blocks // comm.size)
         basis = basis_of(self.trade.contract, self.trade.model)
         backward = self._sources.backward(BLOCK, own, antithetic=self._mirrored)
         run = Sweep(self.trade.contract, self.trade.model.rate, basis, backward, BLOCK, len(own), blocks, self._dtype)
-        with Restart(comm, plan, "policy", {"trade": str(self.trade.told())}, "1") as restart:
-            return sweep(comm, run, basis, restart).policy
+        with restart or Restart(comm, CheckpointPlan(None, 60.0), "policy", {}, "1") as kept:
+            return sweep(comm, run, basis, kept).policy
 
     def lower(self, policy: Policy, draws: Draws, *, greeks: bool = False) -> LowerBound:
         """On fresh paths."""
