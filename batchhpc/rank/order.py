@@ -1,10 +1,11 @@
-"""Order statistics and quantiles of values that are spread over ranks: exact, and no value is sent.
+"""Order statistics and quantiles of values that are spread over ranks: exact, and only a few values are sent.
 
 Floats are ordered as their bits are, once those of negative ones are turned over. So all ranks count how many values begin with
 each 12 bits, add up their counts, and know with which bits the wanted one begins; so on with the next bits, of the values that
-begin so, until all 64 are known. That takes six rounds, whatever the number of values, and 88 KiB for each value wanted, less
-where several begin alike. Counts have no order, so the results are the same on any number of ranks. A rank needs memory for
-a second copy of its values at worst, if all begin alike.
+begin so. Once only a few thousand of all ranks begin like those that are wanted, every rank is sent these, and sorts them. A
+message has 32 KiB: the more beginnings there are, the fewer further bits are counted. Ten of a million values take two messages
+of counts, ten of a billion four. Neither counts nor sorted values depend on how values are dealt out, so the results are the same
+on any number of ranks. A rank needs memory for a second copy of its values at worst, if all begin alike.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from batchhpc.rank.sums import as_floats, summed
 Keys = NDArray[np.uint64]
 Method = Literal["linear", "lower", "higher", "inverted_cdf"]
 
-_DIGITS: Final = (12, 11, 11, 10, 10, 10)  # bits of each round; the first are sign and exponent
-_TOGETHER: Final = 16  # histograms in one message, of at most 16 KiB each
+_FIRST: Final = 12  # bits of the first round: sign and exponent
+_LEAST: Final = 4  # bits of a later one, and twelve if there is one beginning only
+_COUNTS: Final = 1 << _FIRST  # in one message
+_FEW: Final = 8192  # values, of all ranks, that every rank is sent
 _PART: Final = 1 << 16  # values whose keys are made at a time
+_BITS: Final = 64
 _SIGN: Final = np.uint64(1 << 63)
 _ALL: Final = np.uint64((1 << 64) - 1)
 _HEADS: Final = np.concatenate([np.arange(0xFFF, 0x7FF, -1), np.arange(0x800)])  # signs and exponents, in the order of values
@@ -98,7 +102,7 @@ class _Values:
         array = as_floats(values)
         self.dtype, self._comm, flat = array.dtype, comm, array.reshape(-1)
         self._parts = [flat[at : at + _PART] for at in range(0, len(flat), _PART)]
-        heads, nans = np.zeros(1 << _DIGITS[0], np.int64), 0
+        heads, nans = np.zeros(1 << _FIRST, np.int64), 0
         for part in self._parts:
             counts = np.bincount(_heads(part), minlength=len(heads))
             if counts[_NO_NUMBER].any():
@@ -122,15 +126,26 @@ class _Values:
         if not len(places):
             return np.empty(0)
         distinct, back = np.unique(places, return_inverse=True)
-        prefixes, left = _descend(self._first[None], np.zeros(len(distinct), np.intp), distinct)
-        known, candidates = _DIGITS[0], self._with(prefixes)
-        for digits in _DIGITS[1:]:
-            groups, group = np.unique(prefixes, return_inverse=True)
-            digit, left = _descend(self._histograms(candidates, groups, known, digits), group, left)
+        prefixes, left, alike = _descend(self._first[None], np.zeros(len(distinct), np.intp), distinct)
+        known, candidates = _FIRST, self._with(prefixes)
+        while known < _BITS:
+            groups, first, group = np.unique(prefixes, return_index=True, return_inverse=True)
+            if int(alike[first].sum()) <= _FEW:
+                return _floats(self._sent(candidates, prefixes, known, left))[back]
+            digits = min(_BITS - known, max(_LEAST, _FIRST - (len(groups) - 1).bit_length()))
+            digit, left, alike = _descend(self._histograms(candidates, groups, known, digits), group, left)
             prefixes = prefixes << np.uint64(digits) | digit
             known += digits
-            candidates = candidates[_is_in(candidates >> np.uint64(64 - known), prefixes)]
+            candidates = candidates[_is_in(candidates >> np.uint64(_BITS - known), prefixes)]
         return _floats(prefixes)[back]
+
+    def _sent(self, candidates: Keys, prefixes: Keys, known: int, left: Integers) -> Keys:
+        """The keys at these places among those that begin so, of which every rank is sent all."""
+        everyone = [candidates] if self._comm is None else self._comm.allgather(candidates)
+        ordered = np.sort(np.concatenate(everyone))
+        starts = np.searchsorted(ordered >> np.uint64(_BITS - known), prefixes)
+        keys: Keys = ordered[starts + left]
+        return keys
 
     def _with(self, prefixes: Keys) -> Keys:
         """Keys of this rank's values that begin with one of these, the first digits only."""
@@ -142,27 +157,29 @@ class _Values:
 
     def _histograms(self, candidates: Keys, groups: Keys, known: int, digits: int) -> Integers:
         """How many values of all ranks go on with which digits, for each beginning."""
-        number = np.searchsorted(groups, candidates >> np.uint64(64 - known)).astype(np.uint64)
-        digit = candidates >> np.uint64(64 - known - digits) & np.uint64((1 << digits) - 1)
+        number = np.searchsorted(groups, candidates >> np.uint64(_BITS - known)).astype(np.uint64)
+        digit = candidates >> np.uint64(_BITS - known - digits) & np.uint64((1 << digits) - 1)
         counts = np.bincount((number << np.uint64(digits) | digit).astype(np.intp), minlength=len(groups) << digits)
         counts = counts.astype(np.int64, copy=False).reshape(len(groups), 1 << digits)
-        return np.concatenate([summed(counts[at : at + _TOGETHER], self._comm) for at in range(0, len(groups), _TOGETHER)])
+        together = _COUNTS >> digits
+        return np.concatenate([summed(counts[at : at + together], self._comm) for at in range(0, len(groups), together)])
 
 
-def _descend(counts: Integers, group: NDArray[np.intp], places: Integers) -> tuple[Keys, Integers]:
-    """Which digits the values at these places of their groups go on with, and their places among those that do so, too."""
-    digits, left = np.empty(len(places), np.uint64), np.empty(len(places), np.int64)
+def _descend(counts: Integers, group: NDArray[np.intp], places: Integers) -> tuple[Keys, Integers, Integers]:
+    """Which digits the values at these places of their groups go on with, their places among those that do, and how many do."""
+    digits, left, alike = np.empty(len(places), np.uint64), np.empty(len(places), np.int64), np.empty(len(places), np.int64)
     for number, row in enumerate(counts.cumsum(axis=1)):
         mine = group == number
         digit = np.searchsorted(row, places[mine], side="right")
         digits[mine], left[mine] = digit, places[mine] - np.concatenate([[0], row])[digit]
-    return digits, left
+        alike[mine] = counts[number][digit]
+    return digits, left, alike
 
 
 def _heads(part: NDArray[Any]) -> NDArray[np.intp]:
     """Sign and exponent, as they are stored."""
     bits = (part.astype(np.float64, copy=False) + 0.0).view(np.uint64)
-    return (bits >> np.uint64(64 - _DIGITS[0])).view(np.intp)
+    return (bits >> np.uint64(_BITS - _FIRST)).view(np.intp)
 
 
 def _is_in(beginnings: Keys, prefixes: Keys) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Makes the two sample books, ``directional.csv`` and ``hedged.csv``: ``python -m examples.risk.data.make_books``.
+"""Makes the two sample books, ``directional.csv`` and ``hedged.csv``: ``python -m examples.risk.data.make_books FOLDER``.
 
 Real positions are not public, so these are drawn: on each of the 20 stocks 50 European options, as many calls as puts on average,
 bought and sold alike, struck at 80 to 120 % of the spot, with 21 to 252 trading days left after a horizon of ten; volatilities are
@@ -9,6 +9,7 @@ sold; the hedged one holds those that make its delta at the horizon 0, so that o
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -62,7 +63,7 @@ def write(path: Path, rows: list[list[object]]) -> None:
         csv.writer(file, lineterminator="\n").writerows([list(FIELDS), *rows])
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     """Write both."""
     prices = read_prices(str(HERE / "sp500.csv.gz"))
     draws = np.random.Generator(np.random.Philox(SEED))
@@ -71,9 +72,9 @@ def main() -> None:
         [name, "share", round(int(draws.integers(-20, 60)) * 10 * LOT / float(spot)), "", "", ""]
         for name, spot in zip(prices.names, prices.values[-1], strict=True)
     ]
-    write(HERE / "directional.csv", [*directional, *rows])
-    write(HERE / "hedged.csv", [*hedge(rows, prices), *rows])
+    write(folder / "directional.csv", [*directional, *rows])
+    write(folder / "hedged.csv", [*hedge(rows, prices), *rows])
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -94,15 +94,20 @@ def ewma_covariance(changes: Reals, decay: float = EWMA) -> Reals:
     return np.asarray((changes * (weights / weights.sum())[:, None]).T @ changes)
 
 
+def still_problem(covariance: Reals, names: Sequence[str]) -> str | None:
+    """Which factors have no variance; None if all have."""
+    still = [name for name, variance in zip(names, np.diag(covariance).tolist(), strict=True) if not variance > 0]
+    return f"{', '.join(still)} never moved in the window; leave out such names or take another window" if still else None
+
+
 def definite_problem(covariance: Reals, names: Sequence[str]) -> str | None:
     """Why a covariance has no Cholesky root that can be trusted; None if it has.
 
     The eigenvalues are those of the correlations, so that small variances are not taken for dependence.
     """
-    deviations = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    still = [name for name, deviation in zip(names, deviations, strict=True) if not deviation > 0]
-    if still:
-        return f"{', '.join(still)} never moved in the window; leave out such names or take another window"
+    if problem := still_problem(covariance, names):
+        return problem
+    deviations = np.sqrt(np.diag(covariance))
     correlations = covariance / np.outer(deviations, deviations)
     values, vectors = np.linalg.eigh((correlations + correlations.T) / 2)
     if values[0] >= _LEAST_EIGENVALUE:

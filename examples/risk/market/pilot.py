@@ -7,30 +7,24 @@ against the quantiles in the end. All is decided by counts of scenarios and of o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from examples.risk.market.book import Book
 from examples.risk.market.scenarios import BLOCK, Scenarios
-from examples.risk.market.screen import Screen, rounding
-from examples.risk.market.surface import CannotBound, narrowed, surface
-from examples.risk.market.valuation import Valuation
+from examples.risk.market.screen import Screen
+from examples.risk.market.screens import REACHES, Screens
+from examples.risk.market.valuation import WIDTH, Valuation, total_loss
 from examples.workload.communicator import Communicator
 
 Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
-REACHES = (3.0, 4.0, 5.6, 8.0, 11.0, 16.0)  # of screens, in standard deviations
-_INDEX_REACH = 1.5  # log change of the volatility index, at most: beyond, short options' prices bend too much for a polynomial
-_LEFT = 0.003  # scenarios that the second screen may leave out of its reach, for these are valued
-FIRST = ((6, 3), (8, 4), (10, 4), (12, 5), (16, 6), (20, 7), (24, 8))  # orders of the first screen that are tried, in x and v
-SECOND = ((20, 7), (28, 9), (40, 12))  # and of the second
-_STEPS = 2048  # bins of the pilot's losses of each sign, on a logarithmic scale
+_STEPS = 1024  # bins of the pilot's losses of each sign, on a logarithmic scale
 _DEPTH = 1e5  # ratio of the largest to the least of these
-_SHARE = 0.27  # blocks of a pilot for blocks ** (2/3): where its cost and that of a vague threshold are least together
+_BLOCKS = 8  # of the pilot: what a vague threshold leaves open is decided before it is valued, so few are enough
+_DEAR = 32  # a pilot without screens takes one block of so many, for it costs as much as these
 _BINS = 200  # of the histogram
 
 
@@ -61,100 +55,12 @@ class Plan:
     @classmethod
     def of(cls, told: dict[str, Any]) -> Self:
         """What was told."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        held: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+        return cls(**held)
 
     def bin_edges(self) -> Reals:
         """Of the histogram."""
         return np.linspace(*self.edges, _BINS + 1)
-
-
-class Screens:
-    """All screens of a book that may be used: positions are shared out among the ranks, which send each other what they found.
-
-    Args:
-        comm: the ranks.
-        book: what is held.
-        scenarios: whose scale tells how far screens must reach.
-        valuation: of the book.
-
-    Attributes:
-        reason: why there are none; empty if there are.
-        outer: reach of the second screen, in standard deviations.
-    """
-
-    def __init__(self, comm: Communicator, book: Book, scenarios: Scenarios, valuation: Valuation) -> None:
-        self._scale, self._held = np.maximum(scenarios.scale, 1e-6), len(book.names)
-        self._index = book.moves_volatility
-        self.outer = self._needed_reach(scenarios)
-        self.first = [(reach, *self._orders(orders)) for reach in REACHES if reach <= self.outer for orders in FIRST]
-        self.second = [(self.outer, *self._orders(orders)) for orders in SECOND]
-        self._most = self._orders(SECOND[-1])
-        told = np.zeros((self._held, len(self.first) + len(self.second) + math.prod(self._most)))
-        for underlying in range(comm.rank, self._held, comm.size):
-            told[underlying] = self._found(valuation, underlying)
-        everything = np.empty_like(told)
-        comm.Allreduce(told, everything)
-        self._errors = dict(zip(self.first + self.second, everything.T, strict=False))
-        self._coefficients = everything[:, -math.prod(self._most) :].reshape(self._held, *self._most)
-        unbounded = np.flatnonzero(~np.isfinite(everything[:, 0]))
-        self.reason = ""
-        if len(unbounded):
-            names = ", ".join(book.names[each] for each in unbounded[:5])
-            self.reason = f"no bound of a screen's error can be proved at a useful price for the options on {names}"
-
-    def screen(self, which: tuple[float, int, int]) -> Screen:
-        """One of them."""
-        reach, *orders = which
-        coefficients = np.stack([self._cut(each, u, reach, orders) for u, each in enumerate(self._coefficients)])
-        return Screen(coefficients, self.reach(reach), self._errors[which].tolist())
-
-    def bound(self, which: tuple[float, int, int]) -> float:
-        """About its error's bound: rounding is that of the most accurate screen."""
-        share = which[1] / self._most[0]
-        return float(self._errors[which].sum()) + share * rounding(self._coefficients)
-
-    def reach(self, deviations: float) -> Reals:
-        """Of each factor."""
-        reach = deviations * self._scale
-        if self._index:
-            reach[-1] = min(reach[-1], _INDEX_REACH)
-        return reach
-
-    def _orders(self, orders: tuple[int, int]) -> tuple[int, int]:
-        return orders if self._index else (orders[0], 1)
-
-    def _needed_reach(self, scenarios: Scenarios) -> float:
-        """The least reach that leaves out few scenarios of the first block."""
-        moves = scenarios.fill(0, np.empty((scenarios.factors, BLOCK), np.float32))
-        for reach in REACHES:
-            if np.count_nonzero((np.abs(moves) > self.reach(reach)[:, None]).any(axis=0)) <= _LEFT * BLOCK:
-                return reach
-        return REACHES[-1]
-
-    def _range(self, deviations: float, underlying: int) -> tuple[float, float]:
-        reach = self.reach(deviations)
-        return float(reach[underlying]), float(reach[-1]) if self._index else 0.0
-
-    def _cut(self, coefficients: Reals, underlying: int, deviations: float, orders: Sequence[int]) -> Reals:
-        outer, inner = self._range(self.outer, underlying), self._range(deviations, underlying)
-        found = coefficients if outer == inner else narrowed(coefficients, outer, inner)
-        return found[: orders[0], : orders[1]]
-
-    def _found(self, valuation: Valuation, underlying: int) -> Reals:
-        """Errors of all screens in one position, then the coefficients of the most accurate."""
-        try:
-            whole = surface(valuation, underlying, self._range(self.outer, underlying))
-        except CannotBound:
-            return np.full(len(self.first) + len(self.second) + math.prod(self._most), np.inf)
-        best = np.zeros(self._most)
-        rows, columns = (min(pair) for pair in zip(self._most, whole.coefficients.shape, strict=True))
-        best[:rows, :columns] = whole.coefficients[:rows, :columns]
-        inner = {reach: whole.within(self._range(reach, underlying)) for reach in {each[0] for each in self.first} - {self.outer}}
-        inner[self.outer] = whole
-        errors = [
-            inner[reach].error_of(self._cut(best, underlying, reach, orders)) for reach, *orders in self.first + self.second
-        ]
-        return np.concatenate([errors, best.ravel()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,61 +105,66 @@ class Sample:
         return float(self.edges[row + side])
 
 
-def pilot_blocks(blocks: int) -> int:
-    """How many blocks the pilot looks at."""
-    return min(blocks, max(4, math.ceil(_SHARE * blocks ** (2 / 3))))
-
-
 def sample(comm: Communicator, scenarios: Scenarios, valuation: Valuation, screens: Screens | None, blocks: int) -> Sample:
     """Look at the first blocks, each rank at its share: through the most accurate screen, or by valuing them."""
-    count, moves = pilot_blocks(blocks), np.empty((scenarios.factors, BLOCK), np.float32)
+    count = min(blocks, _BLOCKS) if screens else max(1, min(_BLOCKS, blocks // _DEAR))
+    moves = np.empty((scenarios.factors, BLOCK), np.float32)
     screen = screens.screen(screens.second[-1]) if screens else None
-    edges = _edges(_losses(scenarios.fill(0, moves), valuation, screen))
-    bins = len(edges) - 1
-    told = np.zeros(bins + len(REACHES), np.int64)
+    largest = float(np.abs(_losses(scenarios.fill(0, moves), valuation, screen)).max())
+    edges = _edges(8 * largest or 1.0)
+    losses, outside = [np.empty(0)], np.zeros(len(REACHES), np.int64)
+    left_out = [np.empty((scenarios.factors, 0), np.float32)]
     for block in range(count * comm.rank // comm.size, count * (comm.rank + 1) // comm.size):
-        losses = _losses(scenarios.fill(block, moves), valuation, screen)
-        places = np.clip(np.searchsorted(edges, losses, side="right") - 1, 0, bins - 1)
-        told[:bins] += np.bincount(places, minlength=bins)
-        if screens:
-            told[bins:] += [np.count_nonzero((np.abs(moves) > screens.reach(each)[:, None]).any(axis=0)) for each in REACHES]
+        scenarios.fill(block, moves)
+        if not screens or not screen:
+            left_out.append(moves.copy())
+            continue
+        known, beyond = _screened(moves, screen)
+        losses.append(known[~beyond])
+        left_out.append(moves[:, beyond])
+        outside += screens.outside(moves)
+    losses.append(total_loss(valuation(np.concatenate(left_out, axis=1))))
+    told = np.concatenate([np.histogram(np.clip(np.concatenate(losses), edges[0], edges[-1]), edges)[0], outside])
     total = np.empty_like(told)
     comm.Allreduce(told, total)
-    return Sample(count * BLOCK, total[:bins], edges, total[bins:], screen.bound if screen else 0.0)
+    return Sample(count * BLOCK, total[: len(edges) - 1], edges, total[len(edges) - 1 :], screen.bound if screen else 0.0)
+
+
+def _screened(moves: npt.NDArray[np.float32], screen: Screen) -> tuple[Reals, npt.NDArray[np.bool_]]:
+    """Losses of a block, and which of them mean nothing, for the scenario is out of reach."""
+    profit, outside = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.bool_)
+    screen(moves, profit, outside)
+    return -profit.astype(np.float64), outside
 
 
 def _losses(moves: npt.NDArray[np.float32], valuation: Valuation, screen: Screen | None) -> Reals:
-    profit, outside = np.zeros(BLOCK, np.float32), np.ones(BLOCK, np.bool_)
+    """Of a block's scenarios: of those within reach, or of all by valuing a few."""
     if screen:
-        screen(moves, profit, outside)
-    losses = -profit.astype(np.float64)
-    if outside.any():
-        losses[outside] = total_loss(valuation(moves[:, outside]))
-    return losses
+        losses, outside = _screened(moves, screen)
+        return losses[~outside]
+    return total_loss(valuation(moves[:, :WIDTH]))
 
 
-def total_loss(profits: Reals) -> Reals:
-    """Loss of the book from P&L by underlying, (underlyings, m); added in their order, so that bits depend on no batch."""
-    loss = np.zeros(profits.shape[1])
-    for row in profits:
-        np.subtract(loss, row, out=loss)
-    return loss
-
-
-def _edges(losses: Reals) -> Reals:
-    """Bins for losses such as these, of both signs, and for some that are larger."""
-    largest = 8 * float(np.abs(losses).max()) or 1.0
+def _edges(largest: float) -> Reals:
+    """Bins for losses of both signs, as wide as they are large."""
     upper = np.geomspace(largest / _DEPTH, largest, _STEPS + 1)
     return np.concatenate([-upper[::-1], upper])
 
 
 def choose(
-    book: Book, screens: Screens | None, found: Sample, levels: tuple[float, ...], scenarios: int, *, margin: float, reason: str
+    valuation: Valuation,
+    screens: Screens | None,
+    found: Sample,
+    levels: tuple[float, ...],
+    scenarios: int,
+    *,
+    margin: float,
+    reason: str,
 ) -> Plan:
     """The plan whose operations cost least, in nanoseconds as measured on one core (Zen 4).
 
     Args:
-        book: what is held.
+        valuation: of the book.
         screens: that may be used; None if everything shall be valued.
         found: by the pilot.
         levels: of the figures.
@@ -263,35 +174,33 @@ def choose(
     """
     low, high = zip(*(found.bracket(level, scenarios, margin) for level in levels), strict=True)
     least, largest = found.edge(0.9995 * found.scenarios, 0), found.edge(max(1.0, 0.0005 * found.scenarios), 1)
-    spread = least, largest + 0.25 * (largest - least)
+    spread = least, largest + max(0.25 * (largest - least), 1e-9 * abs(largest), 1e-30)
     first = second = None
     if screens:
         first, second, cost = min(
-            ((one, two, _cost(book, screens, found, one, two, min(low))) for one in screens.first for two in screens.second),
+            ((one, two, _cost(valuation, screens, found, one, two, min(low))) for one in screens.first for two in screens.second),
             key=lambda each: each[2],
         )
-        if cost >= (everything := _valued(book)):
+        if cost >= (everything := _valued(valuation)):
             reason = f"no screen is worth its cost: {cost:.0f} ns a scenario are predicted with one, and {everything:.0f} without"
             first = second = None
     return Plan(levels, low, high, spread, first, second, reason)
 
 
-def _cost(book: Book, screens: Screens, found: Sample, one: tuple[float, int, int], two: tuple[float, int, int], low: float) -> float:
+def _cost(
+    valuation: Valuation, screens: Screens, found: Sample, one: tuple[float, int, int], two: tuple[float, int, int], low: float
+) -> float:
     outside = [float(found.outside[REACHES.index(which[0])]) / found.scenarios for which in (one, two)]
-    passed = [
-        min(1.0, share + found.beyond(low - screens.bound(which))) for share, which in zip(outside, (one, two), strict=True)
-    ]
-    gather = 3.0 * book.factors
-    return (
-        _screened(book, one) + passed[0] * (gather + _screened(book, two)) + min(passed) * (gather + _valued(book))
-    )
+    passed = [min(1.0, share + found.beyond(low - screens.bound(which))) for share, which in zip(outside, (one, two), strict=True)]
+    gather, held = 3.0 * len(screens.reach(1.0)), len(valuation.positions)
+    return _quick(held, one) + passed[0] * (gather + _quick(held, two)) + min(passed) * (gather + _valued(valuation))
 
 
-def _screened(book: Book, which: tuple[float, int, int]) -> float:
+def _quick(underlyings: int, which: tuple[float, int, int]) -> float:
     """Of one scenario: two array operations a degree and underlying, and the product."""
     _, by_x, by_v = which
-    return len(book.names) * (0.5 * (by_x - 1) + 0.016 * by_x * by_v) + 10
+    return underlyings * (0.5 * (by_x - 1) + 0.016 * by_x * by_v) + 10
 
 
-def _valued(book: Book) -> float:
-    return 14.0 * len(book.options) + 10.0 * len(book.names)
+def _valued(valuation: Valuation) -> float:
+    return 12.5 * valuation.series + 10.0 * len(valuation.positions)

@@ -51,7 +51,7 @@ def read_portfolio(address: str, prices: Prices, *, horizon: float, rate: float,
         prices: the last ones are today's.
         horizon: years.
         rate: riskless.
-        moves_volatility: see `Book`.
+        moves_volatility: see `Book`; without options nothing depends on volatility.
 
     Raises:
         OSError: it cannot be read.
@@ -188,5 +188,5 @@ def _book(positions: Sequence[_Position], prices: Prices, horizon: float, rate: 
         options=Options(underlying=underlying, **columns),
         rate=rate,
         horizon=horizon,
-        moves_volatility=moves_volatility,
+        moves_volatility=moves_volatility and bool(options),
     )

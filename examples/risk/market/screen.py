@@ -49,35 +49,34 @@ class Screen:
 
     Attributes:
         bound: the difference to the valuation is nowhere larger within the reach.
-        orders: in x and in v.
+        width: scenarios that are screened at a time.
     """
 
     def __init__(self, coefficients: Reals, reach: Reals, errors: Sequence[float]) -> None:
         held, by_x, by_v = coefficients.shape
-        self.orders = (by_x, by_v)
         self.bound = (sum(errors) + rounding(coefficients)) * (1 + 1e-12)
         self._index = len(reach) > held
-        self._width = width(self.orders, held)
+        self.width = width((by_x, by_v), held)
         self._constant = coefficients[:, 0].sum(axis=0)[:, None].astype(np.float32)
         self._factors = np.ascontiguousarray(coefficients[:, 1:].transpose(2, 1, 0).reshape(by_v, -1)).astype(np.float32)
         self._per_reach = (1 / reach)[:, None].astype(np.float32)
         # Rows of the index's argument, then of T_1 of each underlying, of T_2, ...: all but the first go into one product.
-        self._rows = np.empty((1 + (by_x - 1) * held, self._width), np.float32)
-        self._powers = np.ones((by_v, self._width), np.float32)
-        self._twice = np.empty((held, self._width), np.float32)
-        self._sums = np.empty((by_v, self._width), np.float32)
+        self._rows = np.empty((1 + (by_x - 1) * held, self.width), np.float32)
+        self._powers = np.ones((by_v, self.width), np.float32)
+        self._twice = np.empty((held, self.width), np.float32)
+        self._sums = np.empty((by_v, self.width), np.float32)
 
     def __call__(self, moves: Moves, profit: Singles, outside: npt.NDArray[np.bool_]) -> None:
         """Write each scenario's P&L, and whether it is out of reach, where the P&L means nothing.
 
         Args:
-            moves: (factors, m), m a multiple of the scenarios that are screened at a time.
+            moves: (factors, m), m a multiple of the width.
             profit: (m,).
             outside: (m,).
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, moves.shape[1], self._width):
-                part = slice(start, start + self._width)
+            for start in range(0, moves.shape[1], self.width):
+                part = slice(start, start + self.width)
                 self._some(moves[:, part], profit[part], outside[part])
 
     def _some(self, moves: Moves, profit: Singles, outside: npt.NDArray[np.bool_]) -> None:

@@ -3,7 +3,8 @@
 **The proof.** Over |x| <= X, |v| <= V a sub-book's P&L is an entire function of x, and one of v that is analytic in a strip.
 A function that is analytic, and at most M in absolute value, within the ellipse with foci +-1 and half-axes that add up to r
 differs from its interpolant of degree n in Chebyshev's nodes by 4 M r^-n / (r - 1) at most (Trefethen, "Approximation Theory and
-Approximation Practice", 2013, theorem 8.2). M has a closed form here, for with a, b real
+Approximation Practice", 2013, theorem 8.2; in the zeros of T_(n+1) higher degrees alias as well, so it holds there, too). M has a
+closed form here, for with a, b real
 
     |Phi(a + ib)| <= 1 + |b| exp((b^2 - a^2) / 2) / sqrt(2 pi)                                    (integrate phi from a to a + ib)
 
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +35,11 @@ from examples.risk.numerics.normal_cdf import MAXIMUM_ERROR
 
 Reals = npt.NDArray[np.float64]
 MOST = (512, 128)  # nodes; a position that needs more cannot be screened at a useful price
-_FINENESS = 1e-8  # of a surface: what it may be off, in parts of all that is held
+_FINENESS = 3e-8  # of a surface: what it may be off, in parts of all that is held
 _VALUED = MAXIMUM_ERROR + 1e-11  # what the valuation of an option is off, in parts of stock and strike: the table, and rounding
 _ROUNDING = 2.0**-53
 _GRID = 4  # points a degree, so that 1 / cos(pi / 8) = 1.08 is the price of a grid, in each variable
-_RADII = np.exp(np.geomspace(0.005, 4.0, 160))  # half-axes of ellipses that are tried: each is a proof, the best is taken
+_RADII = np.exp(np.geomspace(0.005, 4.0, 64))  # half-axes of ellipses that are tried: each is a proof, the best is taken
 
 
 class CannotBound(Exception):
@@ -73,7 +75,7 @@ class Surface:
         if crude <= self.error:
             return self.error + crude
         counts = [_GRID * count for count in shape]
-        on_grid = _basis(_nodes(counts[0]), shape[0]) @ left @ _basis(_nodes(counts[1]), shape[1]).T
+        on_grid = _at_nodes(counts[0], shape[0]) @ left @ _at_nodes(counts[1], shape[1]).T
         between = math.prod(1 / math.cos((count - 1) * math.pi / (2 * points)) for count, points in zip(shape, counts, strict=True))
         sup = between * float(np.abs(on_grid).max()) + _transform_error(shape, crude)
         return self.error + min(crude, sup)
@@ -87,13 +89,17 @@ def narrowed(coefficients: Reals, outer: tuple[float, float], inner: tuple[float
     return result
 
 
-def surface(valuation: Valuation, underlying: int, reach: tuple[float, float]) -> Surface:
+Nodes = tuple[tuple[int, float], tuple[int, float]]  # in x and in v: how many, and what interpolation is off at most
+
+
+def surface(valuation: Valuation, underlying: int, reach: tuple[float, float], known: Nodes | None = None) -> Surface:
     """The surface of all that is held on one underlying.
 
     Args:
         valuation: of the book.
         underlying: its row.
         reach: the greatest |log-return|, and |log change| of the index; 0 if there is no index.
+        known: its `nodes`, if these have been found.
 
     Raises:
         CannotBound: it would take more nodes than `MOST`.
@@ -103,16 +109,27 @@ def surface(valuation: Valuation, underlying: int, reach: tuple[float, float]) -
     gross = held + float(calls.sum())
     if gross == 0:
         return Surface(np.full((1, 1), position.cash), reach, abs(position.cash) * 8 * _ROUNDING)
-    error_x, error_v = _analytic_errors(position, reach)
-    count_x, off_x = _fewest(error_x, _FINENESS * gross, MOST[0])
+    (count_x, off_x), (count_v, off_v) = known or nodes(position, reach)
     norm_x = _norm(count_x)
-    count_v, off_v = _fewest(error_v * norm_x, _FINENESS * gross, MOST[1]) if reach[1] else (1, 0.0)
-    x, v = reach[0] * _nodes(count_x), reach[1] * _nodes(count_v)
+    x, v = reach[0] * _chebyshev(count_x), reach[1] * _chebyshev(count_v)
     values = valuation.one(underlying, np.repeat(x, count_v), np.tile(v, count_x)).reshape(count_x, count_v)
     by_x, by_v = _interpolation(count_x), _interpolation(count_v)
-    valued = (_VALUED * float(calls.sum()) + 8 * _ROUNDING * (gross + abs(position.cash))) * (1 + norm_x * _norm(count_v))
+    valued = (_VALUED * float(calls.sum()) + 256 * _ROUNDING * (gross + abs(position.cash))) * (1 + norm_x * _norm(count_v))
     error = off_x + off_v + valued + _transform_error(values.shape, float(np.abs(values).max()))
     return _trimmed(by_x @ values @ by_v.T, reach, error, _FINENESS * gross)
+
+
+def nodes(position: Position, reach: tuple[float, float]) -> Nodes:
+    """How many nodes are enough, and the errors then.
+
+    Raises:
+        CannotBound: it would take more than `MOST`.
+    """
+    held, calls = _sizes(position, reach[0])
+    enough = _FINENESS * (held + float(calls.sum()))
+    error_x, error_v = _analytic_errors(position, reach)
+    in_x = _fewest(error_x, enough, MOST[0])
+    return in_x, _fewest(error_v * _norm(in_x[0]), enough, MOST[1]) if reach[1] else (1, 0.0)
 
 
 def _sizes(position: Position, reach: float) -> tuple[float, Reals]:
@@ -147,7 +164,8 @@ def _best_ellipse(largest: Reals, most: int) -> Reals:
     """4 M r^-n / (r - 1), n = 0, 1, ... below the most, the least over the ellipses; logarithms, as r^-n may vanish."""
     with np.errstate(divide="ignore"):
         logs = np.log(4 * largest / (_RADII - 1)) - np.arange(most)[:, None] * np.log(_RADII)
-    return np.exp(np.where(np.isnan(logs), np.inf, logs).min(axis=1))
+    errors: Reals = np.exp(np.where(np.isnan(logs), np.inf, logs).min(axis=1))
+    return errors
 
 
 def _fewest(errors: Reals, enough: float, most: int) -> tuple[int, float]:
@@ -179,7 +197,7 @@ def _transform_error(shape: tuple[int, ...], largest: float) -> float:
     return 8 * math.prod(shape) * (sum(shape) + 8) * _ROUNDING * largest
 
 
-def _nodes(count: int) -> Reals:
+def _chebyshev(count: int) -> Reals:
     nodes: Reals = np.cos(math.pi * (np.arange(count) + 0.5) / count)
     return nodes
 
@@ -190,13 +208,21 @@ def _basis(points: Reals, count: int) -> Reals:
     return basis
 
 
+@cache
+def _at_nodes(points: int, count: int) -> Reals:
+    """Takes so many coefficients to values in so many nodes."""
+    return _basis(_chebyshev(points), count)
+
+
+@cache
 def _interpolation(count: int) -> Reals:
     """Takes values in the nodes to coefficients."""
-    matrix = _basis(_nodes(count), count).T * (2 / count)
+    matrix = _basis(_chebyshev(count), count).T * (2 / count)
     matrix[0] /= 2
     return matrix
 
 
+@cache
 def _stretched(count: int, share: float) -> Reals:
     """Takes coefficients over a range to those over its inner share, exactly: the degree is the same."""
-    return _interpolation(count) @ _basis(share * _nodes(count), count)
+    return _interpolation(count) @ _basis(share * _chebyshev(count), count)

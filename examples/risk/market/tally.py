@@ -1,7 +1,7 @@
 """What a rank has found of the tail: its part of all that the figures are made from, and of a checkpoint.
 
-Of every loss that may be in the tail only the number is kept. Components are summed at once, exactly, by between which quantiles'
-brackets the loss is; they are kept only of losses within a bracket, for it is known in the end which side of the quantile these are.
+Of most losses in the tail only the number is kept. Components are summed at once, exactly, by the quantiles' brackets that the loss
+is beyond; they are kept of losses within a bracket, of which it is known in the end only on which side of the quantile they are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from examples.risk.market.pilot import Plan
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Moves = npt.NDArray[np.float32]
 WORST = 100
 _PENDING = 2048  # rows that are added to the sums at a time
 EXTRA = 3  # columns behind the components
@@ -25,7 +26,7 @@ EXTRA = 3  # columns behind the components
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Columns of a row: components by underlying, the loss, the square of what it is above the lowest threshold, and one.
+    """Columns of a row: components by underlying, the loss, its square, and one.
 
     Attributes:
         underlyings: how many.
@@ -50,6 +51,7 @@ class Tally:
 
     Attributes:
         lowest: losses from here on are taken.
+        surely: losses from here on are beyond a quantile, as far as the pilot can tell.
         revalued: scenarios with an exact valuation so far.
         done: blocks that are finished, (intervals, 2): first, and one behind the last.
     """
@@ -59,7 +61,6 @@ class Tally:
         self._low, self._high = np.array(plan.low), np.array(plan.high)
         self._tops = np.sort(self._high)
         self.lowest = float(self._low.min())
-        self._origin = self.lowest if np.isfinite(self.lowest) else 0.0
         first, last = plan.edges
         self._bins = len(plan.bin_edges()) - 1
         self._per_bin = self._bins / (last - first) if last > first else 0.0
@@ -70,14 +71,17 @@ class Tally:
         self._waiting = 0
         self._sums = [ExactSum(layout.columns) for _ in range(len(self._tops) + 1)]
         self._worst = np.empty((0, 2 + layout.factors))
+        self._off: list[tuple[Reals, Integers, Moves]] = []
+        self.surely = float(self._high.min()) if np.isfinite(self._low).all() else -np.inf
         self.revalued = 0
         self.done: Integers = np.empty((0, 2), np.int64)
 
-    def count(self, losses: npt.NDArray[np.floating]) -> None:
-        """Count losses in the histogram; what is beyond its ends goes into the bins there."""
-        places = (losses - np.float32(self._plan.edges[0])) * np.float32(self._per_bin)
+    def count(self, profits: npt.NDArray[np.float32], chosen: npt.NDArray[np.bool_]) -> None:
+        """Count the chosen ones in the histogram of losses; what is beyond its ends goes into the bins there."""
+        places = (profits + np.float32(self._plan.edges[0])) * np.float32(-self._per_bin)
         np.clip(places, 0, self._bins - 1, out=places)
-        self._counts += np.bincount(places.astype(np.intp), minlength=self._bins)
+        np.copyto(places, self._bins, where=~chosen)
+        self._counts += np.bincount(places.astype(np.intp), minlength=self._bins + 1)[:-1]
 
     def add(self, profits: Reals, losses: Reals, moves: npt.NDArray[np.floating], numbers: Integers) -> None:
         """Take scenarios that were valued: those in the tail.
@@ -95,7 +99,7 @@ class Tally:
         found = losses[tail]
         rows = np.empty((len(found), self._layout.columns))
         np.negative(profits[:, tail].T, out=rows[:, : self._layout.underlyings])
-        rows[:, -3], rows[:, -2], rows[:, -1] = found, np.square(found - self._origin), 1.0
+        rows[:, -3], rows[:, -2], rows[:, -1] = found, np.square(found), 1.0
         self._losses.append(found)
         self._pending.append(rows)
         self._waiting += len(rows)
@@ -119,6 +123,23 @@ class Tally:
         """Keep the worst: of equal losses the scenario with the lower number."""
         rows = np.concatenate([self._worst, np.column_stack([losses, numbers, moves.T])])
         self._worst = rows[np.lexsort((rows[:, 1], -rows[:, 0]))[:WORST]]
+
+    def put_off_some(self, losses: npt.NDArray[np.float32], numbers: Integers, moves: Moves) -> None:
+        """Keep scenarios that need to be valued only if their losses, which are a screen's, turn out to be in the tail."""
+        self._off.append((losses.astype(np.float64), numbers, moves))
+
+    def put_off(self) -> tuple[Reals, Integers, Moves]:
+        """Losses, numbers (n,) and moves (factors, n) of all these."""
+        if not self._off:
+            return np.empty(0), np.empty(0, np.int64), np.empty((self._layout.factors, 0), np.float32)
+        losses, numbers, moves = zip(*self._off, strict=True)
+        joined = np.concatenate(losses), np.concatenate(numbers), np.concatenate(moves, axis=1)
+        self._off = [joined]
+        return joined
+
+    def raise_to(self, lowest: float) -> None:
+        """Take losses from here on only, now that this is known to be enough."""
+        self.lowest = max(self.lowest, lowest)
 
     @property
     def losses(self) -> Reals:
@@ -153,15 +174,13 @@ class Tally:
             states.append(total.state()[:, :, None])
         return ExactSum.from_state(np.concatenate(states, axis=2))
 
-    @property
-    def origin(self) -> float:
-        """What squares are taken from."""
-        return self._origin
-
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All of it, as pieces of global arrays."""
         self._sum()
+        off, numbers, moves = self.put_off()
         return {
+            "put off": np.column_stack([off, numbers]),
+            "moves": np.ascontiguousarray(moves.T),
             "losses": self.losses,
             "kept": _joined(self._kept, (0, self._layout.columns)),
             "worst": self._worst,
@@ -173,6 +192,8 @@ class Tally:
     def take(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on from a rank's share of such arrays."""
         self._losses, self._kept = [arrays["losses"]], [arrays["kept"]]
+        off, numbers = arrays["put off"].T
+        self._off = [(off, numbers.astype(np.int64), np.ascontiguousarray(arrays["moves"].T))]
         self._worst = arrays["worst"][np.lexsort((arrays["worst"][:, 1], -arrays["worst"][:, 0]))[:WORST]]
         self._sums = [ExactSum.from_state(arrays["sums"][:, :, number]) for number in range(len(self._sums))]
         counts = arrays["counts"].sum(axis=0)

@@ -6,7 +6,6 @@ Each of 4,353 cells has a parabola through its three Chebyshev nodes. ndtr takes
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +17,13 @@ _CELLS, _LIMIT = 256, 8.5  # a unit; beyond the limit the function is 0 or 1 to 
 _COUNT = int(2 * _LIMIT * _CELLS) + 1
 
 
-def _parabolas() -> tuple[Reals, Reals, Reals]:
-    """Coefficients of 1, t and t^2 of each cell, for t from -1/2 to 1/2."""
+def _parabolas() -> tuple[npt.NDArray[np.complex128], Reals]:
+    """Of each cell, for t from 0 to 1: coefficients of 1 and i times that of t, and that of t^2."""
     middles = (np.arange(_COUNT) - _LIMIT * _CELLS) / _CELLS
     node = math.sqrt(3) / 4
     low, middle, high = (ndtr(middles + at / _CELLS) for at in (-node, 0.0, node))
-    return middle, (high - low) / (2 * node), (high + low - 2 * middle) / (2 * node**2)
+    slope, bend = (high - low) / (2 * node), (high + low - 2 * middle) / (2 * node**2)  # about t = 1/2
+    return middle - slope / 2 + bend / 4 + 1j * (slope - bend), bend
 
 
 class NormalCdf:
@@ -34,26 +34,26 @@ class NormalCdf:
     """
 
     def __init__(self, shape: int | tuple[int, ...]) -> None:
-        self._table = _parabolas()
-        self._place, self._term, self._slope = (np.empty(shape) for _ in range(3))
-        self._cell = np.empty(shape, np.intp)
+        self._value_and_slope, self._bend = _parabolas()
+        self._place, self._term, self._floor = (np.empty(shape) for _ in range(3))
+        self._two = np.empty(shape, np.complex128)
+        self._narrow, self._cell = np.empty(shape, np.int32), np.empty(shape, np.intp)
 
     def __call__(self, x: Reals, out: Reals) -> Reals:
         """Phi(x) into ``out``, which may not be ``x``; (n, ...) with n at most that of the shape."""
         n = len(x)
-        place, term, slope, cell = (array[:n] for array in (self._place, self._term, self._slope, self._cell))
-        value, first, second = self._table
+        place, term, floor, two = self._place[:n], self._term[:n], self._floor[:n], self._two[:n]
+        narrow, cell = self._narrow[:n], self._cell[:n]
         np.multiply(x, _CELLS, out=place)
         np.add(place, _LIMIT * _CELLS + 0.5, out=place)
-        np.clip(place, 0.5, _COUNT - 0.5, out=place)
-        np.copyto(cell, place, casting="unsafe")
-        np.subtract(place, cell, out=place)
-        np.subtract(place, 0.5, out=place)
-        take: Any = np.take  # numpy's types know no mode with out
-        take(second, cell, out=term, mode="clip")
-        take(first, cell, out=slope, mode="clip")
-        take(value, cell, out=out, mode="clip")
+        place.clip(0.5, _COUNT - 0.5, out=place)
+        np.floor(place, out=floor)
+        np.copyto(narrow, floor, casting="unsafe")  # by way of 32 bits, which is twice as quick: 0.3 of 4.6 ns
+        np.copyto(cell, narrow)
+        np.subtract(place, floor, out=place)
+        self._bend.take(cell, out=term, mode="wrap")
+        self._value_and_slope.take(cell, out=two, mode="wrap")  # two numbers for the price of one: 0.3 ns
         np.multiply(term, place, out=term)
-        np.add(term, slope, out=term)
+        np.add(term, two.imag, out=term)
         np.multiply(term, place, out=term)
-        return np.add(out, term, out=out)
+        return np.add(two.real, term, out=out)

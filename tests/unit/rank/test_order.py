@@ -78,15 +78,29 @@ def test_more_places_than_one_message_has_room_for():
         assert got.tobytes() == np.quantile(values, q).tobytes()
 
 
-def test_what_is_sent_does_not_depend_on_the_number_of_values():
-    """Six messages of 88 KiB together, and 8 bytes for the count of NaN, for ten values and for a hundred thousand."""
+def test_what_is_sent_hardly_depends_on_the_number_of_values():
+    """Few values need the first message only, with the count of NaN in 8 bytes; a hundred thousand one more, of 32 KiB."""
 
-    def program(count, comm):
-        order_statistics(np.arange(count, dtype=np.float64)[comm.rank :: comm.size], count // 3, comm)
+    def program(values, comm):
+        order_statistics(values[comm.rank :: comm.size], len(values) // 3, comm)
         return comm.sent
 
-    for count in (10, 100_000):
-        assert run_ranks(2, partial(program, count)) == [[32776, *[16384] * 2, *[8192] * 3]] * 2
+    for count, sent in ((10, [32776]), (100_000, [32776, 32768])):
+        assert run_ranks(2, partial(program, np.arange(count, dtype=np.float64))) == [sent] * 2
+    assert run_ranks(2, partial(program, np.full(10_000, 0.1))) == [[32776, *[32768] * 4, 128]] * 2
+
+
+def test_many_values_that_differ_in_their_last_bits():
+    """Messages go on to the last bit where thousands of values begin alike, and beginnings share a message."""
+    values = np.concatenate([start + np.spacing(start) * np.arange(6000) for start in (1.0, 3.0, -7.0)])
+    shuffled, ks = RNG.permutation(values), [0, 5999, 6000, 9000, 17_000]
+
+    def program(comm):
+        return order_statistics(shuffled[comm.rank :: comm.size], ks, comm), comm.sent
+
+    for found, sent in run_ranks(3, program):
+        np.testing.assert_array_equal(found, np.sort(values)[ks])
+        assert max(sent[1:]) <= 32_768
 
 
 def test_a_nan_on_one_rank_is_told_on_every_rank():

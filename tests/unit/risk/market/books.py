@@ -47,7 +47,8 @@ def hedged(book: Book) -> Book:
         options.expiry - book.horizon,
         options.sign,
     )
-    return replace(book, shares=-np.bincount(options.underlying, delta, len(book.names)))
+    held = np.bincount(options.underlying, delta, len(book.names)).astype(np.float64)
+    return replace(book, shares=-held)
 
 
 class StudentScenarios:
