@@ -11,11 +11,13 @@ from typing import Final
 from examples.risk.american.contract import PAYOFFS
 from examples.risk.american.contract_file import read_contracts
 from examples.risk.american.fields import Fields
+from examples.risk.american.heston import Intervals
 from examples.risk.american.model import Heston
 from examples.risk.american.policy import Policy
 from examples.risk.american.policy_file import read_policies
 from examples.risk.american.sobol_paths import DIMENSIONS
 from examples.risk.american.trades import MODELS, Trade, read_trade
+from examples.risk.numerics.philox import Philox
 from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
@@ -29,7 +31,8 @@ from examples.workload.errors import BadArguments
 
 PRECISIONS: Final = ("f64", "f32")
 SAMPLINGS: Final = ("monte-carlo", "sobol")
-_MOST_PATHS = 1 << 40
+_LEAST_PATHS, _MOST_PATHS = 256, 1 << 40
+_INNER = 32, 1 << 16
 _CONTRACT: Final = {  # arguments that are fields of a contract: what they say, and an example
     "payoff": ("WORD", f"one of {', '.join(PAYOFFS)}"),
     "spot": ("MONEY", "today's price of each asset, as 36, or 90,100,110"),
@@ -53,13 +56,13 @@ _CONTRACT: Final = {  # arguments that are fields of a contract: what they say, 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is drawn.
+    """How much is drawn, at least: blocks are whole.
 
     Attributes:
         paths: for the exercise policy.
         lower_paths: for the lower bound.
         outer: paths of the upper bound; 0: no upper bound.
-        inner: paths at each date of each of them.
+        inner: paths at each date of each of them, a power of two.
     """
 
     paths: int
@@ -116,8 +119,10 @@ def make_parser() -> Parser:
     parser.add_argument("--not-today", action="store_true", help="it cannot be exercised before the first date")
     parser.add_argument("--paths", default="131072", metavar="N", help="from which the exercise policy is found (default: 131072)")
     parser.add_argument("--lower-paths", default="262144", metavar="N", help="fresh paths of the lower bound (default: 262144)")
-    parser.add_argument("--outer", default="1024", metavar="N", help="paths of the upper bound (default: 1024)")
-    parser.add_argument("--inner", default="512", metavar="N", help="paths from each date of each of them (default: 512)")
+    parser.add_argument("--outer", default="2048", metavar="N", help="paths of the upper bound (default: 2048)")
+    parser.add_argument(
+        "--inner", default="256", metavar="N", help="paths from each date of each of them, a power of two (default: 256)"
+    )
     parser.add_argument("--no-upper", action="store_true", help="no upper bound")
     parser.add_argument("--policy", metavar="FILE", help="policy.json of an earlier run of the same contracts; none is found anew")
     parser.add_argument("--greeks", action="store_true", help="delta, gamma and vega of each asset, with errors")
@@ -148,10 +153,10 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         return None
     outer = whole_number("--outer", given.outer, (1, _MOST_PATHS), problems)
     sizes = Sizes(
-        whole_number("--paths", given.paths, (1, _MOST_PATHS), problems),
-        whole_number("--lower-paths", given.lower_paths, (1, _MOST_PATHS), problems),
+        whole_number("--paths", given.paths, (_LEAST_PATHS, _MOST_PATHS), problems),
+        whole_number("--lower-paths", given.lower_paths, (_LEAST_PATHS, _MOST_PATHS), problems),
         0 if given.no_upper else outer,
-        whole_number("--inner", given.inner, (2, _MOST_PATHS), problems),
+        1 << (whole_number("--inner", given.inner, _INNER, problems) - 1).bit_length(),
     )
     seed = whole_number("--seed", given.seed, (0, 2**59), problems)
     for name, choices in (("precision", PRECISIONS), ("sampling", SAMPLINGS)):
@@ -167,6 +172,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         problems.append(problem)
     checkpoint = read_checkpoint(given, problems)
     trades = _trades(given, problems, warnings)
+    problems += [problem for trade in trades if (problem := _step_problem(trade))]
     if given.sampling == SAMPLINGS[1]:
         problems += [problem for trade in trades if (problem := _sobol_problem(trade))]
     policies = read_policies(given.policy, trades, problems) if given.policy and not problems else None
@@ -204,6 +210,16 @@ def _trades(given: Namespace, problems: list[str], warnings: list[str]) -> list[
     if problem := input_problem("--contract", given.contract):
         problems.append(problem)
     return [] if problems else read_contracts(given.contract, warnings)
+
+
+def _step_problem(trade: Trade) -> str | None:
+    """Why Heston's paths cannot be made; None if they can."""
+    try:
+        if isinstance(trade.model, Heston):
+            Intervals(trade.model, trade.contract.dates, Philox(0, 0), 4)
+    except ValueError as error:
+        return f"{trade.name}: {error}"
+    return None
 
 
 def _sobol_problem(trade: Trade) -> str | None:

@@ -43,7 +43,7 @@ class Basis:
     Attributes:
         name: for policies that are kept.
         polynomials: of the features.
-        features: writes the features of states (rows, paths), in strikes, to (features, paths); the first is what exercise is worth.
+        features: from states (rows, paths) to (features, paths), in strikes; the first is what exercise is worth.
         scales: how large features are on each exercise date.
         below, above: whether features may be beyond `SPAN` scales on either side.
     """
@@ -103,7 +103,8 @@ class _Ordered:
 
     def __init__(self, *, call: bool) -> None:
         self._call = call
-        self._better, self._worse = (np.maximum, np.minimum) if call else (np.minimum, np.maximum)
+        self._better: np.ufunc = np.maximum if call else np.minimum
+        self._worse: np.ufunc = np.minimum if call else np.maximum
         self._scratch = np.empty((2, 0))
 
     def __call__(self, states: Floats, out: Floats) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.american import plots
+from examples.risk.american.boundary import region_of
 from examples.risk.american.priced import Priced
 
 Reals = npt.NDArray[np.float64]
@@ -31,7 +32,7 @@ def charts(priced: Sequence[Priced], boundaries: Sequence[Mapping[str, Reals]]) 
         priced: the contracts.
         boundaries: of each, by what else the state is, in money, (dates,); empty where there is none.
     """
-    drawn = {}
+    drawn: dict[str, str] = {}
     for at, (each, boundary) in enumerate(zip(priced, boundaries, strict=True)):
         trade, upper = each.trade, each.upper.convergence if each.upper else ()
         drawn[_name("bounds", at, len(priced))] = plots.bounds(
@@ -47,6 +48,9 @@ def charts(priced: Sequence[Priced], boundaries: Sequence[Mapping[str, Reals]]) 
                 float(trade.spots[0]),
                 below=contract.payoff == "put",
             )
+        if region := region_of(trade, each.policy):
+            title = f"{trade.name}: where it is exercised after {region.years:.3g} years"
+            drawn[_name("region", at, len(priced))] = plots.region(title, region.first, region.second, region.exercised)
     brackets = {at: each.bracket for at, each in enumerate(priced) if each.bracket}
     if len(brackets) > 1 and len(brackets) == len(priced):
         drawn[BRACKETS] = plots.brackets(list(brackets.values()), [each.trade.reference for each in priced])

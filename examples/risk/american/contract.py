@@ -36,7 +36,10 @@ class Contract:
 
     def exercise(self, spots: Floats, out: Floats) -> Floats:
         """What exercise is worth, (paths,), of spots (assets, paths), in strikes; below zero where nobody would."""
-        if self.payoff in ("put", "call"):
+        if self.payoff == "put":
+            np.subtract(1, spots[0], out=out)
+            return out
+        if self.payoff == "call":
             np.subtract(spots[0], 1, out=out)
         elif self.payoff == "max-call":
             np.max(spots, axis=0, out=out)

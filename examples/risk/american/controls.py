@@ -4,14 +4,14 @@ A discounted price that is a martingale has the same mean at any stopping time a
 today's value is a control. Sampled when the option is exercised instead of at expiry, the European option of the same payoff
 takes 200 times the variance from an American put (Rasmussen, "Control variates for Monte Carlo valuation of American options",
 Journal of Computational Finance 9, 2005), and it is valued once a path, not once a date. European options of further strikes, all
-that the exercise boundary passes, take 10,000 to 25,000 times: together they are worth along the boundary what exercise is
+that the exercise boundary passes, take 7,000 to 100,000 times: together they are worth along the boundary what exercise is
 (as in the static hedge of Chung and Shih, "Static hedging and pricing American options", Journal of Banking & Finance 33, 2009).
 
 All of them are made of legs. A leg is a lognormal martingale, what an asset is worth today if it is delivered at expiry:
 
     ln G_i(t) = ln S_i(t) - r t - q_i (T - t)        an asset
     G(t)      = exp(-r T) k                          cash of k at expiry
-    G(t)      = exp(-r T) E_t[prod S_i(T)^w_i]       the geometric basket
+    G(t)      = exp(-r T) E_t[prod S_i(T)^w_i]       the geometric basket, w the assets' shares of the basket's forward
 
 and an option is the right to get leg a for leg b at expiry (Margrabe 1978): G_a N(d1) - G_b N(d2), d2 = d1 - v,
 d1 = ln(G_a / G_b) / v + v / 2, v = volatility of the ratio * sqrt(T - t). Its derivatives by ln G_a and ln G_b are its two parts.
@@ -28,15 +28,17 @@ import numpy.typing as npt
 
 from examples.risk.american.contract import ONE_ASSET, Contract
 from examples.risk.american.extremes import NAME, Extreme
-from examples.risk.american.model import Gbm, Model
+from examples.risk.american.heston_european import HestonEuropean
+from examples.risk.american.model import Gbm, Heston, Model
 from examples.risk.numerics.normal_cdf import NormalCdf
 
 Reals = npt.NDArray[np.float64]
 _FAR: Final = 1.3  # strikes: where a second vanilla sees what the first does not
 _STRIKES: Final = 4  # of one asset's options
 _FARTHEST: Final = {-1: 0.4, 1: 2.5}  # strike of a put and of a call, where boundaries of long options are farther still
+_HESTON_STRIKES: Final = {"put": (1.0, 0.9, 0.8), "call": (1.0, 1.1, 1.25)}
 _LEAST: Final = 1e-12  # stands for no time, in square roots of years
-_NONE: Final = 1e-6  # a volatility below which an exchange is no option
+_NONE: Final = 1e-6  # a volatility below which there is no option
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Sampled:
 class Controls:
     """The controls of a contract.
 
-    A Heston model has those that hold in any model: the assets themselves.
+    Under Heston's model they are the asset and European puts or calls. Assets that do not vary have themselves alone.
 
     Args:
         contract: whose payoff they resemble.
@@ -80,10 +82,12 @@ class Controls:
     Attributes:
         names: one a control.
         today: what each is worth now, with its derivatives.
+        rows: of states that they are valued from.
+        varies: whether there are derivatives by volatilities.
     """
 
     def __init__(self, contract: Contract, model: Model, paths: int) -> None:
-        gbm = model if isinstance(model, Gbm) else None
+        gbm = model if isinstance(model, Gbm) and model.volatilities.min() > _NONE else None
         self._expiry = contract.dates[-1]
         self._rate = model.rate
         self._dividends = model.dividends if isinstance(model, Gbm) else np.array([model.dividend])
@@ -97,24 +101,30 @@ class Controls:
         self.names: tuple[str, ...] = tuple(f"asset {i + 1}" for i in range(assets)) if assets > 1 else ("asset",)
         self._extreme: Extreme | None = None
         self._cdf = NormalCdf(paths)
+        self._heston: HestonEuropean | None = None
+        states = self._spots[:, None]
+        self.varies = gbm is not None
         if gbm:
-            self._choose(contract, gbm)
-        self.today = self.at(self._spots[:, None], np.zeros(1), derivatives=True)
+            self._choose(contract, gbm, paths)
+        elif isinstance(model, Heston) and HestonEuropean.suits(contract, model):
+            self._heston = HestonEuropean(contract, model, _HESTON_STRIKES[contract.payoff])
+            self.names += tuple(f"European, strike {strike:g}" for strike in _HESTON_STRIKES[contract.payoff])
+            states = np.vstack((states, [[model.variance]]))
+        self.rows = len(states)
+        self.today = self.at(states, np.zeros(1), derivatives=True)
 
-    def _choose(self, contract: Contract, model: Gbm) -> None:
+    def _choose(self, contract: Contract, model: Gbm, paths: int) -> None:
         covariance = model.correlation * np.outer(model.volatilities, model.volatilities)
         payoff, assets, way = contract.payoff, range(self._assets), 1 if contract.payoff.endswith("call") else -1
         if payoff.startswith("basket") and min(contract.weights) > 0:
-            self._geometric(np.asarray(contract.weights), covariance)
-            geometric, arithmetic = self._forward_baskets(np.asarray(contract.weights))
-            self._vanillas(
-                "European on the geometric basket", [self._assets], max(1 + geometric - arithmetic, 1e-3), way, covariance
-            )
+            parts = np.asarray(contract.weights) * self._spots * np.exp((self._rate - self._dividends) * self._expiry)
+            self._geometric(parts / parts.sum(), covariance)
+            self._vanillas("European on the geometric basket", [self._assets], self._matching(parts.sum()), way, covariance)
         if payoff in ONE_ASSET:
             for number, strike in enumerate(_strikes(way, model.rate, model.dividends[0], model.volatilities[0])):
                 self._vanillas(f"European, strike {strike:.3g}" if number else "European", [0], strike, way, covariance)
         if Extreme.suits(contract, model):
-            self._extreme = Extreme(contract, model, self._cdf)
+            self._extreme = Extreme(contract, model, paths)
             self.names += (NAME[payoff],)
         elif payoff in ("max-call", "min-put"):
             self._vanillas("European on each asset", list(assets), 1.0, way, covariance)
@@ -145,11 +155,9 @@ class Controls:
         self._convexity = 0.5 * (weights @ covariance @ weights - weights @ np.diag(covariance))  # of ln G, per year to expiry
         self._convexity_by_volatility = weights * ((covariance @ weights - np.diag(covariance)) / self._volatilities)
 
-    def _forward_baskets(self, weights: Reals) -> tuple[float, float]:
-        """Means of the geometric and of the arithmetic basket at expiry, in strikes."""
-        logs = self._logs(self._spots[:, None], np.zeros(1))
-        forwards = np.exp(logs[:, 0] + self._rate * self._expiry)
-        return float(forwards[-1]), float(weights @ forwards[:-1])
+    def _matching(self, forward: float) -> float:
+        """The strike that is as far from the geometric basket's forward as 1 is from the arithmetic one's."""
+        return float(np.exp(self._logs(self._spots[:, None], np.zeros(1))[-1, 0] + self._rate * self._expiry)) / forward
 
     def _logs(self, spots: Reals, times: Reals) -> Reals:
         """The logarithms of all legs but cash, (legs, paths)."""
@@ -164,15 +172,17 @@ class Controls:
             logs[-1] += self._level + self._convexity * left
         return logs
 
-    def at(self, spots: Reals, times: Reals, *, derivatives: bool = False) -> Sampled:
+    def at(self, states: Reals, times: Reals, *, derivatives: bool = False) -> Sampled:
         """Value all controls where paths stop.
 
         Args:
-            spots: in strikes, (assets, paths).
+            states: spots in strikes, and what else the model has, (rows, paths). Without Heston's variance his Europeans stay as
+                they are today: that is a martingale too, of no use and no harm.
             times: at which they stop, in years, (paths,).
             derivatives: whether to give them too; those by volatilities hold under geometric Brownian motion only.
         """
-        count, assets, paths = len(self.names), self._assets, spots.shape[1]
+        count, assets, paths = len(self.names), self._assets, states.shape[1]
+        spots = states[:assets]
         logs = self._logs(spots, times)
         legs = np.exp(logs)
         root = np.maximum(np.sqrt(self._expiry - times), _LEAST)
@@ -199,12 +209,19 @@ class Controls:
             sampled.values[option.control] += second
             if derivatives:
                 self._differentiate(sampled, option, (first, second), density, root)
+        if self._heston and len(states) < self.rows:
+            sampled.values[1:] = self.today.values[1:]
+        elif self._heston:
+            europeans = self._heston.at(logs[0], states[1], times)
+            sampled.values[1:] = europeans.values
+            if derivatives:
+                sampled.by_log_spot[1:, 0] = europeans.by_log_spot
         if self._extreme:
             valued = self._extreme.at(logs[:assets], times, derivatives=derivatives)
             sampled.values[-1] = valued.values
             sampled.by_log_spot[-1], sampled.by_volatility[-1] = valued.by_log_spot, valued.by_volatility
             sampled.curvature[-1] = valued.curvature
-        if derivatives:
+        if derivatives and self.varies:
             self._move(sampled, spots, times)
         return sampled
 

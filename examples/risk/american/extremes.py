@@ -4,9 +4,11 @@
     put on the smallest:  exp(-r T) times the integral over x < 1 of 1 - prod P(S_i(T) > x)
 
 At a fixed x the product is a probability, so a martingale, and so is a sum over fixed nodes: as a control it needs no fine
-quadrature. Only at expiry, where probabilities jump, the payoff itself is taken; so the nodes are as close as the last interval
-before expiry needs (the integrand is smooth over sigma sqrt(dt) there). The integral ends where today's distribution does, and
-so does the payoff. For correlated assets there is no such product.
+quadrature. But at expiry, where probabilities jump, the payoff itself is taken; so the nodes are as close as the time that is left
+to a path needs: the integrand is smooth over sigma sqrt(T - t). The integral ends where today's distribution does, and so does the
+payoff. For correlated assets there is no such product.
+
+It takes 98 per cent of the variance of a Bermudan max-call of 5 assets; vanillas and exchanges, which correlated assets have, 92.
 """
 
 from __future__ import annotations
@@ -23,9 +25,12 @@ from examples.risk.american.model import Gbm
 from examples.risk.numerics.normal_cdf import NormalCdf
 
 Reals = npt.NDArray[np.float64]
-_REACH: Final = 4.5  # deviations of today's distribution that the integral goes to
-_CLOSE: Final = 2.0  # Gauss-Legendre nodes for each deviation over the last interval; the error is 1e-7 strikes then
-_MOST: Final = 48  # nodes; an option with shorter intervals is not worth them
+_REACH: Final = 3.5  # deviations of today's distribution that the integral goes to
+_CLOSE: Final = 1.25  # Gauss-Legendre nodes for each deviation over the time left; the error is 5e-7 strikes at most
+_PIECE: Final = 8192  # spots at a time: all that is made of them stays in a processor's cache
+_MORE: Final = 4
+_FEWEST: Final = 16  # nodes; where they are too few, twice as many are taken, and again
+_MOST: Final = 256
 NAME: Final = {"max-call": "European on the largest", "min-put": "European on the smallest"}
 
 
@@ -39,23 +44,41 @@ class Valued:
     curvature: Reals
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A quadrature for paths with at least so much time left, in years: logarithms of spots, and discounted weights."""
+
+    count: int
+    least: float
+    nodes_and_weights: tuple[tuple[float, float], ...]
+
+
 class Extreme:
     """Values of the option where paths stop.
 
     Args:
         contract: a max-call or a min-put.
         model: independent assets.
-        cdf: of standard normals, for as many paths as are valued at a time.
+        paths: that are valued at a time, at most.
     """
 
-    def __init__(self, contract: Contract, model: Gbm, cdf: NormalCdf) -> None:
+    def __init__(self, contract: Contract, model: Gbm, paths: int) -> None:
         self._way = 1 if contract.payoff == "max-call" else -1
-        self._rate, self._volatilities, self._cdf, self._expiry = model.rate, model.volatilities, cdf, contract.dates[-1]
-        self._end, count = _end(contract, model)
+        self._rate, self._volatilities, self._expiry = model.rate, model.volatilities, contract.dates[-1]
+        self._piece = min(paths, _PIECE // len(model.spots))
+        self._cdf = NormalCdf(self._piece * len(model.spots))
+        self._end, needed = _end(contract, model)
+        self._rules, count = list[_Rule](), _FEWEST
+        while not self._rules or self._rules[-1].count < needed:
+            self._rules.append(self._rule(count, float(model.volatilities.min()), last=count >= needed))
+            count *= 2
+
+    def _rule(self, count: int, volatility: float, *, last: bool) -> _Rule:
         nodes, weights = np.polynomial.legendre.leggauss(count)
-        self._nodes = 0.5 * self._end * (nodes + 1)  # logarithms, from 0 to the end
-        weights = np.exp(self._nodes - self._rate * self._expiry) * weights * 0.5 * abs(self._end)
-        self._nodes_and_weights = [(float(node), float(weight)) for node, weight in zip(self._nodes, weights, strict=True)]
+        logs = 0.5 * self._end * (nodes + 1)  # from 0 to the end
+        weights = np.exp(logs - self._rate * self._expiry) * weights * 0.5 * abs(self._end)
+        least = 0.0 if last else (_nodes(self._end, volatility) / (count - _MORE)) ** 2
+        return _Rule(count, least, tuple(zip(logs.tolist(), weights.tolist(), strict=True)))
 
     @staticmethod
     def suits(contract: Contract, model: Gbm) -> bool:
@@ -79,12 +102,16 @@ class Extreme:
         result = Valued(np.zeros(paths), *(np.zeros(shape) for _ in range(3)))
         over = times >= self._expiry
         self._pay(result, logs, np.flatnonzero(over))
-        alive = np.flatnonzero(~over)
-        if len(alive):
-            part = self._integrate(logs[:, alive], self._expiry - times[alive], derivatives=derivatives)
-            result.values[alive] = part.values
-            for whole, piece in zip(_derivatives(result), _derivatives(part), strict=True):
-                whole[:, alive] = piece
+        left, enough = self._expiry - times, np.inf
+        for rule in self._rules:
+            going = np.flatnonzero(~over & (left >= rule.least) & (left < enough))
+            enough = rule.least
+            for start in range(0, len(going), self._piece):
+                alive = going[start : start + self._piece]
+                part = self._integrate(rule, logs[:, alive], left[alive], derivatives=derivatives)
+                result.values[alive] = part.values
+                for whole, piece in zip(_derivatives(result), _derivatives(part), strict=True):
+                    whole[:, alive] = piece
         return result
 
     def _pay(self, result: Valued, logs: Reals, paths: npt.NDArray[np.intp]) -> None:
@@ -99,26 +126,22 @@ class Extreme:
             moves = inside * self._way * np.exp(logs[:, paths])
             result.by_log_spot[:, paths] = moves * (np.argmax(ended, axis=0) == np.arange(len(logs))[:, None])
 
-    def _integrate(self, logs: Reals, left: Reals, *, derivatives: bool) -> Valued:
+    def _integrate(self, rule: _Rule, logs: Reals, left: Reals, *, derivatives: bool) -> Valued:
         assets, paths = logs.shape
         shape = assets if derivatives else 0, paths
         result = Valued(np.zeros(paths), *(np.zeros(shape) for _ in range(3)))
-        root = np.sqrt(left)
-        deviations = [root * volatility for volatility in self._volatilities]
-        means = [
-            log + (self._rate * self._expiry - 0.5 * volatility**2 * left)
-            for log, volatility in zip(logs, self._volatilities, strict=True)
-        ]
-        slopes = [self._way / deviation for deviation in deviations]
-        starts = [mean * slope for mean, slope in zip(means, slopes, strict=True)]
-        below = [np.empty(paths) for _ in logs]  # each asset's probability to end below the node, above it for the smallest
-        scaled = [np.empty(paths) for _ in logs]
+        root, volatilities = np.sqrt(left), self._volatilities[:, None]
+        deviations = root * volatilities
+        slopes = self._way / deviations
+        starts = (logs + (self._rate * self._expiry - 0.5 * volatilities**2 * left)) * slopes
+        scaled, below = np.empty((assets, paths)), np.empty((assets, paths))
         product = np.empty(paths)
-        for node, weight in self._nodes_and_weights:
-            for at, slope, start, probability in zip(scaled, slopes, starts, below, strict=True):
-                np.multiply(slope, node, out=at)
-                np.subtract(at, start, out=at)
-                self._cdf(at, probability)
+        for node, weight in rule.nodes_and_weights:
+            np.multiply(slopes, node, out=scaled)
+            np.subtract(scaled, starts, out=scaled)
+            self._cdf(
+                scaled.reshape(-1), below.reshape(-1)
+            )  # of all assets at once: 3 times as quick as one by one for 2,048 paths
             np.multiply(below[0], weight, out=product)
             for probability in below[1:]:
                 np.multiply(product, probability, out=product)
@@ -128,9 +151,7 @@ class Extreme:
                 self._differentiate(result, weight, scaled, below, deviations, root)
         return result
 
-    def _differentiate(
-        self, result: Valued, weight: float, scaled: list[Reals], below: list[Reals], deviations: list[Reals], root: Reals
-    ) -> None:
+    def _differentiate(self, result: Valued, weight: float, scaled: Reals, below: Reals, deviations: Reals, root: Reals) -> None:
         """Add a node's share: a probability Phi(z), z = way (node - mean) / deviation, falls by way phi(z) / deviation a mean."""
         for i, (at, deviation, volatility) in enumerate(zip(scaled, deviations, self._volatilities, strict=True)):
             density = np.exp(-0.5 * at * at) * (weight / math.sqrt(2 * math.pi)) / deviation
@@ -153,4 +174,9 @@ def _end(contract: Contract, model: Gbm) -> tuple[float, int]:
     drift = model.rate - model.dividends - 0.5 * model.volatilities**2
     means = np.log(model.spots / contract.strike) + drift * expiry
     end = way * max(0.0, float(np.max(way * means + _REACH * model.volatilities * math.sqrt(expiry))))
-    return end, math.ceil(_CLOSE * abs(end) / (float(model.volatilities.min()) * math.sqrt(last))) + 4
+    return end, math.ceil(_nodes(end, float(model.volatilities.min())) / math.sqrt(last)) + _MORE
+
+
+def _nodes(end: float, volatility: float) -> float:
+    """How many for one year left, beside a few more; they grow with the inverse root of the time."""
+    return _CLOSE * abs(end) / volatility

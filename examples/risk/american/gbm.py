@@ -29,34 +29,39 @@ Reals = npt.NDArray[np.float64]
 
 
 class _Moves:
-    """Normal moves of all assets' logarithms, each as large as its volatility over one year, correlated.
+    """Normal moves of the logarithms of all spots, correlated.
 
     Args:
         model: has volatilities and correlation.
         stream: of draws.
         paths: of a block, that are drawn.
         dtype: float64 or float32.
+
+    Attributes:
+        factor: by which moves are to be multiplied, (assets, 1); of equal volatilities, and of correlated moves, already in them.
     """
 
     def __init__(self, model: Gbm, stream: Philox, paths: int, dtype: npt.DTypeLike) -> None:
-        assets = len(model.volatilities)
-        self._independent = np.array_equal(model.correlation, np.eye(assets))
-        self._volatilities = model.volatilities
-        self._root = model.volatilities[:, None] * _root(model.correlation)  # (assets, assets)
+        volatilities = model.volatilities
+        assets = len(volatilities)
         self._normals = Normals(stream, assets * paths, dtype)
         self._drawn = np.empty((assets, paths), dtype)
-        self._correlated = np.empty_like(self._drawn)
+        self._volatility, self.factor, self._root = 1.0, np.ones((assets, 1)), None
+        if not np.array_equal(model.correlation, np.eye(assets)):
+            self._root = (volatilities[:, None] * _root(model.correlation)).astype(dtype)  # (assets, assets)
+            self._correlated = np.empty_like(self._drawn)
+        elif np.all(volatilities == volatilities[0]):
+            self._volatility = float(volatilities[0])
+        else:
+            self.factor = volatilities[:, None]
 
     def draw(self, block: int, date: int, deviation: float) -> Floats:
         """Of one interval over which W moves by so much, (assets, paths); valid until the next call."""
-        if self._independent and len(self._volatilities) == 1:
-            self._normals.fill(block, self._drawn, date, deviation * float(self._volatilities[0]))
+        self._normals.fill(block, self._drawn, date, deviation * self._volatility)
+        if self._root is None:
             return self._drawn
-        self._normals.fill(block, self._drawn, date, deviation)
-        if self._independent:
-            return np.multiply(self._drawn, self._volatilities[:, None].astype(self._drawn.dtype), out=self._drawn)
         # a product of one fixed shape, so that its bits are always the same
-        return np.matmul(self._root.astype(self._drawn.dtype), self._drawn, out=self._correlated)
+        return np.matmul(self._root, self._drawn, out=self._correlated)
 
 
 class Backward:
@@ -88,11 +93,13 @@ class Backward:
         antithetic: bool = True,
     ) -> None:
         drawn = paths // 2 if antithetic else paths
-        self._times, self._blocks = np.asarray(dates, np.float64), blocks
-        self._levels = _levels(model, strike, self._times)
-        inverse = 1 / self._times
+        times = np.asarray(dates, np.float64)
+        inverse = 1 / times
         self._deviations = np.sqrt(np.append(inverse[:-1] - inverse[1:], inverse[-1])).tolist()
+        self._blocks, self._last = blocks, len(times) - 1
         self._moves = _Moves(model, stream, drawn, dtype)
+        self._factors = (times[:, None, None] * self._moves.factor).astype(dtype)
+        self._levels = _levels(model, strike, times).astype(dtype)
         self._v = np.empty((len(blocks), len(model.spots), drawn), dtype)
         self._states = np.empty((len(model.spots), paths), dtype)
 
@@ -100,11 +107,11 @@ class Backward:
         """States of one block of this rank on a date."""
         v = self._v[block]
         moves = self._moves.draw(self._blocks[block], date, self._deviations[date])
-        if date == len(self._times) - 1:
+        if date == self._last:
             np.copyto(v, moves)
         else:
             np.add(v, moves, out=v)
-        return _spots(v, self._times[date], self._levels[date], self._states)
+        return _spots(v, self._factors[date], self._levels[date], self._states)
 
 
 class Forward:
@@ -123,9 +130,10 @@ class Forward:
     ) -> None:
         drawn = paths // 2 if antithetic else paths
         times = np.asarray(dates, np.float64)
-        self._levels = _levels(model, strike, times)
         self._deviations = np.sqrt(np.diff(times, prepend=0.0)).tolist()
         self._moves = _Moves(model, stream, drawn, dtype)
+        self._factor = None if np.all(self._moves.factor == 1) else self._moves.factor.astype(dtype)
+        self._levels = _levels(model, strike, times).astype(dtype)
         self._w = np.empty((len(model.spots), drawn), dtype)
         self._states = np.empty((len(model.spots), paths), dtype)
         self._block, self._date = 0, 0
@@ -140,7 +148,7 @@ class Forward:
         date = self._date
         self._date += 1
         np.add(self._w, self._moves.draw(self._block, date, self._deviations[date]), out=self._w)
-        return _spots(self._w, 1.0, self._levels[date], self._states)
+        return _spots(self._w, self._factor, self._levels[date], self._states)
 
 
 class Branching:
@@ -165,6 +173,7 @@ class Branching:
         self._drifts = model.rate - model.dividends - 0.5 * model.volatilities**2
         assets = len(model.spots)
         self._moves = _Moves(model, stream, outer * inner // 2, dtype)
+        self._factor = None if np.all(self._moves.factor == 1) else self._moves.factor.astype(dtype)
         self._shape = (assets, outer, inner // 2)
         self._w = np.empty(self._shape, dtype)
         self._roots = np.empty((assets, outer, 1), dtype)
@@ -185,20 +194,22 @@ class Branching:
         self._elapsed += span
         np.add(self._w, self._moves.draw(self._block, date, span**0.5).reshape(self._shape), out=self._w)
         level = (self._drifts * self._elapsed).astype(states.dtype)[:, None, None]
-        np.add(level, self._w, out=states[:, :, 0])
-        np.subtract(level, self._w, out=states[:, :, 1])
+        w = self._w
+        if self._factor is not None:
+            w = np.multiply(w, self._factor[:, :, None], out=states[:, :, 0])
+        np.subtract(level, w, out=states[:, :, 1])
+        np.add(level, w, out=states[:, :, 0])
         np.exp(states, out=states)
         np.multiply(states, self._roots[:, :, None], out=states)
         return states.reshape(self._shape[0], -1)
 
 
-def _spots(v: Floats, factor: float, levels: Reals, out: Floats) -> Floats:
-    """exp(levels + factor v), (assets, paths); if there is room for twice as many paths, then exp(levels - factor v) beside it."""
+def _spots(v: Floats, factor: Floats | None, level: Floats, out: Floats) -> Floats:
+    """exp(level + factor v), (assets, paths); if there is room for twice as many paths, exp(level - factor v) beside it."""
     drawn = v.shape[1]
     first, second = out[:, :drawn], out[:, drawn:]
-    if factor != 1:
-        v = np.multiply(v, v.dtype.type(factor), out=first)
-    level = levels.astype(v.dtype)[:, None]
+    if factor is not None:
+        v = np.multiply(v, factor, out=first)
     if second.size:
         np.subtract(level, v, out=second)
     np.add(level, v, out=first)
@@ -206,9 +217,9 @@ def _spots(v: Floats, factor: float, levels: Reals, out: Floats) -> Floats:
 
 
 def _levels(model: Gbm, strike: float, times: Reals) -> Reals:
-    """Of the logarithms of the spots, where W is 0, (dates, assets)."""
+    """Of the logarithms of the spots, where W is 0, (dates, assets, 1)."""
     drifts = model.rate - model.dividends - 0.5 * model.volatilities**2
-    return np.asarray(np.log(model.spots / strike) + times[:, None] * drifts)
+    return np.asarray(np.log(model.spots / strike) + times[:, None] * drifts)[:, :, None]
 
 
 def _root(correlation: Reals) -> Reals:

@@ -1,32 +1,51 @@
 """How the price moves with today's spots and volatilities, from the same stopped paths.
 
 The policy is held fixed as a rule of date and state: at the best one a small change of it changes nothing (envelope theorem), so
-the derivative of what it is worth is that of the price, but for its own shortfall. That derivative is the mean of what a path
-pays times its score (likelihood ratio: Broadie and Glasserman, "Estimating security price derivatives using simulation",
-Management Science 42, 1996). Scores are known for their noise; but what is left of a payoff beside its controls is so small that
-here they are as exact as derivatives along the path, and without the bias that these have where a policy's boundary is not the
-best: going on and exercise then differ there, and a path that crosses jumps (1 per cent of delta for a cubic regression).
+the derivative of what it is worth is that of the price. There are two ways to it (Broadie and Glasserman, "Estimating security
+price derivatives using simulation", Management Science 42, 1996):
 
-Where steps have no density in closed form (Heston), delta is the mean of derivatives along the path (Piterbarg, "Computing deltas
-of callable Libor exotics in forward Libor models", Journal of Computational Finance 7, 2004), with that bias; every payoff here is
-continuous, so that is valid. Vega and gamma are not offered there.
+    by scores        the mean of what a path pays times its score (likelihood ratio). Scores are known for their noise; but what
+                     is left of a payoff beside its controls is often so little that they are as exact as the other way
+    along the paths  the mean of each path's own derivative, its time to stop unchanged (Piterbarg, "Computing deltas of callable
+                     Libor exotics in forward Libor models", Journal of Computational Finance 7, 2004); gamma: times the score.
+                     Every payoff here is continuous, so that is valid for the best policy. Where a policy's boundary is not the
+                     best, going on and exercise differ there, and paths that cross it jump, which this way does not see
+
+Errors are of the draws alone; a policy that is not the best adds its own. With cubic regressions on 131,072 paths, a put (spot 36,
+strike 40, 20 per cent, 1 year, 50 dates) had over six seeds, beside finite differences:
+
+    delta  by scores  0.0 +- 0.03 per cent        along the paths  -0.9 +- 0.2 per cent
+    gamma            -1.0 +- 0.2                                    3.7 +- 1.2
+    vega              1.5 +- 0.6                                    0.7 +- 0.4
+
+So delta and gamma are by scores, unless these are several times as noisy as the other way, as with poor controls and short steps,
+and the draws see no bias of that: less than two and a half errors of scores. Vega is along the paths. Where steps have no density
+in closed form (Heston), there is only delta, along the paths.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from examples.risk.american.contract import Contract
 from examples.risk.american.controls import Controls, Sampled
-from examples.risk.american.likelihood import Likelihood
+from examples.risk.american.likelihood import FirstStep
 from examples.risk.american.model import Gbm, Model
 from examples.risk.american.stopping import Stopped
 from examples.risk.numerics.estimates import Estimate
 
 Reals = npt.NDArray[np.float64]
+
+
+_NOISIER: Final = 3.0  # times: errors of scores that may not be worth their lack of bias
+_POWERS: Final = {"delta": 1, "vega": 0, "gamma": 2}  # of the spot, by which figures are divided
+_NOTHING: Final = 1e-6  # an error that nobody minds
+_SEEN: Final = 2.5  # errors: a bias that draws show
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +54,15 @@ class Greeks:
 
     Attributes:
         delta: by the spot.
-        vega: by the volatility, for a change of 1 (not of one per cent); empty if steps have no density.
-        gamma: second derivative by the spot; empty likewise.
+        vega: by the volatility, for a change of 1 (not of one per cent); empty under Heston's model.
+        gamma: second derivative by the spot; empty if steps have no density.
+        along_paths: which of them, by name, were not found by scores.
     """
 
     delta: tuple[Estimate, ...]
     vega: tuple[Estimate, ...]
     gamma: tuple[Estimate, ...]
-
-    @classmethod
-    def of(cls, figures: list[Estimate], assets: int) -> Greeks:
-        """From figures in the order of `Derivatives.figures`."""
-        delta, vega, gamma = (tuple(figures[start : start + assets]) for start in (0, assets, 2 * assets))
-        return cls(delta, vega, gamma)
+    along_paths: tuple[str, ...] = ()
 
 
 class Derivatives:
@@ -57,24 +72,23 @@ class Derivatives:
         contract: what is exercised.
         model: of the assets.
         controls: of the price.
-        paths: of a block.
 
     Attributes:
         controls: how many each figure has.
-        likelihood: to be told of the paths' steps; None: derivatives are along the paths.
     """
 
-    def __init__(self, contract: Contract, model: Model, controls: Controls, paths: int) -> None:
+    def __init__(self, contract: Contract, model: Model, controls: Controls) -> None:
         self._contract, self._sources = contract, controls
         self._spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
-        self.likelihood = Likelihood(contract, model, paths) if isinstance(model, Gbm) and Likelihood.suits(model) else None
-        assets, count = len(self._spots), len(controls.names)
-        self.controls = [count] * assets
-        if self.likelihood:
-            self.controls = [count + 1] * (2 * assets) + [count + 2] * assets
+        self._vary = controls.varies
+        self._step = FirstStep(contract, model) if isinstance(model, Gbm) and self._vary and FirstStep.suits(model) else None
+        count = len(controls.names)
+        self._ways = ["delta"] + ["vega"] * self._vary + ["gamma", "delta by score", "gamma by score"] * (self._step is not None)
+        more = {"gamma": 1, "delta by score": 1, "gamma by score": 2}
+        self.controls = [count + more.get(way, 0) for way in self._ways] * len(self._spots)
 
-    def figures(self, stopped: Stopped, discount: Reals, paid: Reals, sampled: Sampled) -> list[Reals]:
-        """For each asset delta, for each vega, for each gamma: (controls + 2, paths), as `Moments.add` wants it.
+    def figures(self, stopped: Stopped, discount: Reals, paid: Reals, sampled: Sampled) -> Iterator[Reals]:
+        """For each asset all ways to all Greeks; (controls + 2, paths) each, as `Moments.add` wants it, valid until the next one.
 
         Args:
             stopped: paths.
@@ -82,31 +96,61 @@ class Derivatives:
             paid: today's worth of what they pay, (paths,).
             sampled: the controls there, with derivatives.
         """
-        if not self.likelihood:
-            return self._along_paths(stopped, discount, sampled)
-        today, ones = self._sources.today, np.ones_like(paid)
-        deviations = sampled.values - today.values
-        deltas, vegas, gammas = list[Reals](), list[Reals](), list[Reals]()
-        for i, spot in enumerate(self._spots):
-            score, volatility_score = self.likelihood.by_log_spot[i], stopped.by_volatility[i]
-            twice = self.likelihood.curvature[i] - score  # by the spot itself, not by its logarithm
-            controls = deviations * score - today.by_log_spot[:, i]
-            deltas.append(np.vstack((ones, controls / spot, score, paid * score / spot)))
-            # what a control is worth depends on the volatility itself, too, wherever its path is
-            moved = self._sources.moved(i, stopped.spots[i], stopped.times)
-            still = sampled.by_volatility[:, i] - sampled.by_log_spot[:, i] * moved
-            controls = deviations * volatility_score + still - today.by_volatility[:, i]
-            vegas.append(np.vstack((ones, controls, volatility_score, paid * volatility_score)))
-            controls = (deviations * twice - today.curvature[:, i]) / spot**2
-            gammas.append(np.vstack((ones, controls, score, twice, paid * twice / spot**2)))
-        return [*deltas, *vegas, *gammas]
-
-    def _along_paths(self, stopped: Stopped, discount: Reals, sampled: Sampled) -> list[Reals]:
+        today, count = self._sources.today, len(self._sources.names)
         moves = by_log_spot(self._contract, stopped.spots)
         moves *= discount
-        ones = np.ones_like(discount)
-        deviations = sampled.by_log_spot - self._sources.today.by_log_spot
-        return [np.vstack((ones, deviations[:, i] / spot, moves[i] / spot)) for i, spot in enumerate(self._spots)]
+        deviations = sampled.values - today.values
+        scores = self._step.scores(stopped.first) if self._step else None
+        rows = np.ones((count + 4, len(paid)))  # one array for all figures: new ones took more time than what is done in them
+        controls = rows[1 : count + 1]
+        for i in range(len(self._spots)):
+            np.subtract(sampled.by_log_spot[:, i], today.by_log_spot[:, i], out=controls)
+            yield self._filled(rows, moves[i])
+            if self._vary:
+                np.subtract(sampled.by_volatility[:, i], today.by_volatility[:, i], out=controls)
+                yield self._filled(rows, moves[i] * self._sources.moved(i, stopped.spots[i], stopped.times))
+            if scores:
+                once, twice = scores[0][i], scores[1][i] - scores[0][i]  # twice by the spot itself, not by its logarithm
+                np.multiply(sampled.by_log_spot[:, i], once - 1, out=controls)
+                np.subtract(controls, today.curvature[:, i], out=controls)
+                yield self._filled(rows, once, moves[i] * (once - 1))
+                np.multiply(deviations, once, out=controls)
+                np.subtract(controls, today.by_log_spot[:, i], out=controls)
+                yield self._filled(rows, once, paid * once)
+                np.multiply(deviations, twice, out=controls)
+                np.subtract(controls, today.curvature[:, i], out=controls)
+                yield self._filled(rows, once, twice, paid * twice)
+
+    def _filled(self, rows: Reals, *last: Reals) -> Reals:
+        """The rows with these after the controls."""
+        end = 1 + len(self._sources.names) + len(last)
+        for row, each in zip(rows[end - len(last) : end], last, strict=True):
+            np.copyto(row, each)
+        return rows[:end]
+
+    def chosen(self, estimates: Sequence[Estimate]) -> Greeks:
+        """Of the estimates in the order of `figures`, for each Greek those of one way for all assets."""
+        ways = {
+            name: tuple(
+                Estimate(each.value / spot**power, each.error / spot**power)
+                for each, spot in zip(estimates[number :: len(self._ways)], self._spots.tolist(), strict=True)
+            )
+            for number, name in enumerate(self._ways)
+            for power in [_POWERS[name.partition(" ")[0]]]
+        }
+        found, along = dict[str, tuple[Estimate, ...]](), list[str]()
+        for name in ("delta", "vega", "gamma"):
+            paths, scores = ways.get(name, ()), ways.get(f"{name} by score", ())
+            taken = scores and not _better(paths, scores)
+            found[name] = scores if taken else paths
+            along += [name] * (bool(paths) and not taken)
+        return Greeks(**found, along_paths=tuple(along))
+
+
+def _better(paths: Sequence[Estimate], scores: Sequence[Estimate]) -> bool:
+    """Whether scores are much the noisier, and agree."""
+    noisy = sum(each.error for each in scores) > _NOISIER * sum(each.error for each in paths) + _NOTHING
+    return noisy and all(abs(one.value - other.value) <= _SEEN * other.error for one, other in zip(paths, scores, strict=True))
 
 
 def by_log_spot(contract: Contract, spots: Reals) -> Reals:

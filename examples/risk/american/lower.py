@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -52,9 +53,9 @@ class Draws:
         return cls(max(2, -(-paths // block)), block, antithetic)
 
     @classmethod
-    def sobol(cls, paths: int, replicates: int = 16, block: int = BLOCK // 4) -> Draws:
+    def sobol(cls, paths: int, replicates: int = 16, block: int = BLOCK // 2) -> Draws:
         """At least so many paths, and a power of two in each replicate."""
-        points = 1 << (max(1, -(-paths // replicates)) - 1).bit_length()
+        points = max(16, 1 << (-(-paths // replicates) - 1).bit_length())
         block = min(points, block)
         return cls(replicates * points // block, block, antithetic=False, replicates=replicates)
 
@@ -118,30 +119,33 @@ class Lower:
         self._spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
         self._discounts = np.exp(-model.rate * np.asarray(contract.dates))
         self._controls = Controls(contract, model, draws.paths)
-        self._derivatives = Derivatives(contract, model, self._controls, draws.paths) if greeks else None
-        likelihood = self._derivatives.likelihood if self._derivatives else None
-        self._stopped = Stopped(contract, len(self._spots), draws.paths, likelihood)
+        self._derivatives = Derivatives(contract, model, self._controls) if greeks else None
+        self._stopped = Stopped(contract, len(self._spots), draws.paths, rows=self._controls.rows, keep_first=greeks)
         self._rows = np.ones((len(self._controls.names) + 2, draws.paths))
         more = self._derivatives.controls if self._derivatives else []
+        self._pairs = np.empty((max([0, *more]) + len(self._rows), draws.paths // 2))
         self.moments = Moments(draws.groups, [len(self._controls.names), *more], replicates=draws.replicates > 0)
 
     def add(self, block: int) -> None:
         """Send a block's paths on, and add what they pay."""
         stopped, rows = self._stopped, self._rows
         stopped.follow(self._forward, block, self._decide)
-        sampled = self._controls.at(stopped.spots, stopped.times, derivatives=self._derivatives is not None)
+        sampled = self._controls.at(stopped.states, stopped.times, derivatives=self._derivatives is not None)
         np.subtract(sampled.values, self._controls.today.values, out=rows[1:-1])
         paid = self._contract.exercise(stopped.spots, rows[-1])
         discount = self._discounts[stopped.date]
         discount *= paid > 0
         paid *= discount
-        figures = [rows]
-        if self._derivatives:
-            figures += self._derivatives.figures(stopped, discount, paid, sampled)
-        if self._draws.antithetic:
-            half = self._draws.paths // 2
-            figures = [0.5 * (each[:, :half] + each[:, half:]) for each in figures]
-        self.moments.add(self._draws.group(block), figures)
+        more = self._derivatives.figures(stopped, discount, paid, sampled) if self._derivatives else ()
+        self.moments.add(self._draws.group(block), map(self._independent, chain([rows], more)))
+
+    def _independent(self, figure: Reals) -> Reals:
+        """Means of mirrored paths, which are one draw."""
+        if not self._draws.antithetic:
+            return figure
+        half = self._draws.paths // 2
+        mean = np.add(figure[:, :half], figure[:, half:], out=self._pairs[: len(figure)])
+        return np.multiply(mean, 0.5, out=mean)
 
     def bound(self, comm: Communicator) -> LowerBound:
         """What all ranks' blocks say; collective, two messages."""
@@ -153,8 +157,7 @@ class Lower:
         if self._derivatives and exercised:
             greeks = exercised_today(self._contract, self._spots)
         elif self._derivatives:
-            figures = [self.moments.estimate(1 + i).value for i in range(len(self._derivatives.controls))]
-            greeks = Greeks.of(figures, len(self._spots))
+            greeks = self._derivatives.chosen([self.moments.estimate(1 + i).value for i in range(len(self._derivatives.controls))])
         draws = self._draws
         blocks = [sum(draws.group(block) < groups for block in range(draws.blocks)) for groups in range(2, draws.groups + 1)]
         convergence = [

@@ -6,13 +6,14 @@ draws biases the mean. So the draws are in groups of two kinds, even and odd: th
 spent on a pilot, and the mean is without bias.
 
 Groups of independent draws give an error by the spread within; groups that are scrambles of the same Sobol' points by that of their
-means. Either way the first so many groups are an estimate too, which shows how it converges.
+means. Either way the first so many groups are an estimate too, which shows how it converges; that is kept of the first figure only,
+the others have two groups, unless they are scrambles.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ from examples.workload.communicator import Communicator
 
 Reals = npt.NDArray[np.float64]
 _COLLINEAR = 1e-10  # relative: controls that tell no more than others do
+_ENOUGH = 10  # draws for each control
+_STILL = 1e-8  # of the figure's variance: a control that moves less would be taken 10,000 times, for what few draws say
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,25 @@ class Moments:
     """
 
     def __init__(self, groups: int, controls: Sequence[int], *, replicates: bool) -> None:
-        self._groups, self._controls, self._replicates = groups, tuple(controls), replicates
+        self._controls, self._replicates = tuple(controls), replicates
+        self._groups = [groups if replicates or figure == 0 else 2 for figure in range(len(controls))]
         self._triangles = [np.triu_indices(count + 2) for count in controls]
-        self._ends = np.cumsum([len(rows) for rows, _ in self._triangles])
-        self.sums = ExactSum((groups, int(self._ends[-1])))
+        sizes = [len(rows) * own for (rows, _), own in zip(self._triangles, self._groups, strict=True)]
+        self._starts = np.cumsum([0, *sizes]).tolist()
+        self.sums = ExactSum((self._starts[-1],))
         self._totals: Reals | None = None
 
-    def add(self, group: int, figures: Sequence[Reals]) -> None:
+    def add(self, group: int, figures: Iterable[Reals]) -> None:
         """Add a block: for each figure (controls + 2, draws): ones, the controls less their means, the figure.
 
-        The products are of arrays of one shape for all blocks, as BLAS gives other bits to other shapes.
+        The products are of arrays of one shape for all blocks, as BLAS gives other bits to other shapes. Each figure is done with
+        before the next one is asked for.
         """
         part = np.zeros(self.sums.shape)
-        part[group] = np.concatenate([(rows @ rows.T)[triangle] for rows, triangle in zip(figures, self._triangles, strict=True)])
+        for rows, triangle, start, groups in zip(figures, self._triangles, self._starts[:-1], self._groups, strict=True):
+            size = len(triangle[0])
+            first = start + group % groups * size
+            part[first : first + size] = (rows @ rows.T)[triangle]
         self.sums.add(part)
 
     def reduce(self, comm: Communicator) -> None:
@@ -95,9 +104,10 @@ class Moments:
         """(groups, controls + 2, controls + 2)."""
         assert self._totals is not None, "sums are reduced first"
         rows, columns = self._triangles[figure]
-        size, end = self._controls[figure] + 2, int(self._ends[figure])
-        square = np.zeros((len(self._totals), size, size))
-        square[:, rows, columns] = square[:, columns, rows] = self._totals[:, end - len(rows) : end]
+        size, groups = self._controls[figure] + 2, self._groups[figure]
+        start, end = self._starts[figure : figure + 2]
+        square = np.zeros((groups, size, size))
+        square[:, rows, columns] = square[:, columns, rows] = self._totals[start:end].reshape(groups, -1)
         return square
 
     def _mean(self, products: Reals, counts: Reals, kinds: npt.NDArray[np.intp], coefficients: Reals) -> Estimate:
@@ -116,9 +126,13 @@ class Moments:
 
 
 def _least_squares(products: Reals) -> Reals:
-    """Coefficients of the controls, from sums of products of (1, controls, figure)."""
+    """Coefficients of the controls, from sums of products of (1, controls, figure); none, if there are few draws."""
+    if products[0, 0] < _ENOUGH * (len(products) - 2):
+        return np.zeros(len(products) - 2)
     means = products[0, 1:] / products[0, 0]
     covariance = products[1:, 1:] / products[0, 0] - np.outer(means, means)
-    scales = 1 / np.sqrt(np.maximum(np.diag(covariance)[:-1], np.finfo(float).tiny))
+    variances = np.diag(covariance)
+    moving = variances[:-1] > _STILL * variances[-1]
+    scales = np.where(moving, 1 / np.sqrt(np.where(moving, variances[:-1], 1)), 0)
     scaled = covariance[:-1, :-1] * np.outer(scales, scales)
     return np.asarray(np.linalg.lstsq(scaled, covariance[:-1, -1] * scales, rcond=_COLLINEAR)[0] * scales)

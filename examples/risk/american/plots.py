@@ -68,7 +68,8 @@ def bounds(
     """Lower and upper bound, with 95 % intervals, by the share of their paths that had been drawn."""
     intervals = [estimate.interval() for _, estimate in (*lower[1:], *upper[1:], *lower[-1:], *upper[-1:])]
     values = np.array([end for each in intervals for end in each] + ([reference] if reference is not None else []))
-    chart = Chart(title, Axis("paths so far, % of all", 0, 100), Axis("price", *_padded(values[np.isfinite(values)])))
+    low, high = _padded(values[np.isfinite(values)])
+    chart = Chart(title, Axis("paths so far, % of all", 0, 100), Axis("price", low, high + _LEGEND * (high - low)))
     entries = []
     for word, points, color in (("lower", lower, BLUE), ("upper", upper, ORANGE)):
         if points:
@@ -76,6 +77,7 @@ def bounds(
             ends = np.array([estimate.interval() for _, estimate in points]).T
             chart.band(share, ends[0], ends[1], color=color)
             chart.line(share, [estimate.value for _, estimate in points], color=color)
+            chart.points(share, [estimate.value for _, estimate in points], color=color, size=4)
             entries.append((f"{word} bound, {points[-1][0]:,} paths", color))
     if reference is not None:
         chart.line([0, 100], [reference, reference], color=GREEN, dashed=True)

@@ -30,8 +30,8 @@ class Polynomials:
         self._steps: list[tuple[str, int, int]] = []  # operation, register, and coefficient or feature or register
         self._registers = self._compile({each: number for number, each in enumerate(exponents)}, 0)
 
-    def multiply(self, functions: Floats) -> None:
-        """Fill in the products, (functions, paths), where the constant and the features are there already, as the first rows."""
+    def multiply(self, functions: Sequence[Floats]) -> None:
+        """Fill in the products, each (paths,), where the constant and the features are there already, as the first."""
         for number, (before, feature) in self._products:
             np.multiply(functions[before], functions[1 + feature], out=functions[number])
 
@@ -91,3 +91,31 @@ def _factors(exponents: Exponents, number: int) -> tuple[int, int]:
         if power and (divisor := _less(exponents[number], feature)) in exponents[:number]:
             return exponents.index(divisor), feature
     raise ValueError(f"function {exponents[number]} is no product of an earlier one and a feature")
+
+
+def spanning(exponents: Exponents) -> tuple[int, ...]:
+    """Few functions, such that all products of two are also products of any function and one of these.
+
+    Normal equations of a cubic have 10 entries, but 7 different ones: 1, u, ... u^6, which 1 and u^3 give. Chosen greedily.
+    """
+    wanted = {_product(one, other) for one in exponents for other in exponents}
+    chosen: list[int] = []
+    while wanted:
+        gains = [len(wanted & {_product(each, one) for each in exponents}) for one in exponents]
+        best = max(range(len(exponents)), key=lambda number: (gains[number], number))
+        chosen.append(best)
+        wanted -= {_product(each, exponents[best]) for each in exponents}
+    return tuple(sorted(chosen))
+
+
+def products(exponents: Exponents) -> dict[tuple[int, ...], list[tuple[int, int]]]:
+    """The different products of two functions: all the pairs that give it."""
+    found: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+    for one, left in enumerate(exponents):
+        for other, right in enumerate(exponents):
+            found.setdefault(_product(left, right), []).append((one, other))
+    return found
+
+
+def _product(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(one, other, strict=True)))

@@ -14,14 +14,13 @@ from examples.risk.american.basis import basis_of
 from examples.risk.american.finished import VERSION, Finished, identity
 from examples.risk.american.greeks import Greeks
 from examples.risk.american.lower import Draws, Lower
-from examples.risk.american.model import Heston
 from examples.risk.american.policy import Decisions, Policy
 from examples.risk.american.priced import Bound, Convergence, Going, Priced, in_money
 from examples.risk.american.sharing import Summed, add_blocks
 from examples.risk.american.sources import Sources
 from examples.risk.american.sweep import BLOCK, Sweep, own_blocks, sweep
 from examples.risk.american.traffic import Counted, Traffic
-from examples.risk.american.upper import OUTER, Upper
+from examples.risk.american.upper import OUTER, Hedge, Upper
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
 from examples.workload.restart import Restart
@@ -52,7 +51,6 @@ class Pricing:
         self._dtype = np.dtype(np.float32 if arguments.precision == "f32" else np.float64)
         self._sources = Sources(self._trade, arguments.seed, self._dtype)
         self._basis = basis_of(self._trade.contract, self._trade.model)
-        self._antithetic = arguments.antithetic or isinstance(self._trade.model, Heston)  # whose paths always have mirror images
 
     def priced(self) -> Priced:
         """All phases; collective."""
@@ -85,7 +83,7 @@ class Pricing:
         paths = min(BLOCK, -(-self._arguments.sizes.paths // _LANES) * _LANES)
         blocks = -(-self._arguments.sizes.paths // paths)
         own = own_blocks(self._comm, blocks)
-        backward = self._sources.backward(paths, own, antithetic=self._antithetic)
+        backward = self._sources.backward(paths, own, antithetic=self._arguments.antithetic)
         counted = Counted(self._comm)
         run = Sweep(trade.contract, trade.model.rate, self._basis, backward, paths, len(own), blocks, self._dtype)
         with self._phase("policy", run.last, "dates") as (restart, progress):
@@ -100,7 +98,7 @@ class Pricing:
         if arguments.sampling == "sobol":
             draws = Draws.sobol(arguments.sizes.lower_paths)
         else:
-            draws = Draws.independent(arguments.sizes.lower_paths, antithetic=self._antithetic)
+            draws = Draws.independent(arguments.sizes.lower_paths, antithetic=self._arguments.antithetic)
         forward = self._sources.lower(draws)
         lower = Lower(
             self._trade.contract,
@@ -116,7 +114,13 @@ class Pricing:
         found = lower.bound(counted.comm)
         convergence = () if found.exercised_today else found.convergence  # which is that of going on
         bound = _bound(found.value, found.paths, convergence, strike, counted)
-        going = Going(found.exercised_today, in_money(found.going_on.value, strike), _greeks(found.greeks, strike), found.controls)
+        going = Going(
+            found.exercised_today,
+            in_money(found.going_on.value, strike),
+            _greeks(found.greeks, strike),
+            found.controls,
+            found.going_on.coefficients,
+        )
         self._finished.keep(phase, [bound.words(), going.words()])
         return bound, going
 
@@ -135,7 +139,7 @@ class Pricing:
             self._sources.inner,
             sizes.inner,
             -(-sizes.outer // OUTER),
-            self._sources.today,
+            Hedge(trade.contract, trade.model, going.coefficients, sizes.inner),
         )
         with self._phase("upper bound", upper.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, upper.blocks, _exact(upper.add, upper), restart, progress.reach)

@@ -55,12 +55,14 @@ class Going:
         value: of going on under the policy, in money, today.
         greeks: by name, in money, one figure an asset; empty if they were not asked for.
         controls: variates that took noise from the lower bound.
+        coefficients: how many of each.
     """
 
     exercised_today: bool
     value: Estimate
     greeks: dict[str, tuple[Estimate, ...]] = field(default_factory=dict)
     controls: tuple[str, ...] = ()
+    coefficients: tuple[float, ...] = ()
 
     def words(self) -> dict[str, Any]:
         """For JSON."""
@@ -70,13 +72,16 @@ class Going:
             "value": _pair(self.value),
             "greeks": greeks,
             "controls": list(self.controls),
+            "coefficients": list(self.coefficients),
         }
 
     @classmethod
     def of(cls, words: Mapping[str, Any]) -> Self:
         """From JSON."""
         greeks = {name: tuple(Estimate(*each) for each in figures) for name, figures in words["greeks"].items()}
-        return cls(words["exercised_today"], Estimate(*words["value"]), greeks, tuple(words["controls"]))
+        return cls(
+            words["exercised_today"], Estimate(*words["value"]), greeks, tuple(words["controls"]), tuple(words["coefficients"])
+        )
 
 
 @dataclass(frozen=True, slots=True)

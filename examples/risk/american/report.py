@@ -17,7 +17,7 @@ from examples.risk.american.priced import Priced
 from examples.risk.numerics.estimates import Estimate
 
 Reals = npt.NDArray[np.float64]
-_BASIC = 4  # decimals of a price of about 1 to 100
+_MOST, _SMALLEST = 7, 1e-7  # decimals that are shown, at most
 _RIGHT = ">"
 
 
@@ -146,9 +146,11 @@ def _greeks(priced: Sequence[Priced]) -> list[list[str]]:
 
 
 def _digits(priced: Priced) -> int:
-    """Decimals that show a hundredth of a per cent."""
-    size = max(abs(priced.lower.value.value), 1e-9)
-    return min(9, max(2, _BASIC - math.floor(math.log10(size) / 2)))
+    """Decimals that show two digits of the smallest error, or a hundredth of a per cent if there is none."""
+    figures = [priced.lower.value, *([priced.upper.value] if priced.upper else [])]
+    errors = [figure.error for figure in figures if figure.error > 0]
+    least = 10 * min(errors) if errors else 1e-3 * max(figures[0].value, _SMALLEST)
+    return min(_MOST, max(2, 2 - math.floor(math.log10(max(least, _SMALLEST)))))
 
 
 def _pair(estimate: Estimate, digits: int) -> list[str]:

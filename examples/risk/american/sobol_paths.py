@@ -11,13 +11,15 @@ the scramble, so they are uncorrelated estimates without bias; a shift takes a m
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from examples.risk.american.contract import Contract
 from examples.risk.american.model import Gbm
 from examples.risk.american.paths import Floats
+from examples.risk.numerics.normal_quantile import NormalQuantile
 from examples.risk.numerics.philox import Philox
 from examples.risk.numerics.sobol import BITS, Sobol
 
@@ -55,7 +57,7 @@ class SobolForward:
         dates, assets = self._shape = len(times), len(model.spots)
         if dates * assets > DIMENSIONS:
             raise ValueError(
-                f"{dates} dates of {assets} assets need {dates * assets:,} dimensions; Sobol' points have {DIMENSIONS:,}: "
+                f"{dates:,} dates of {assets} assets need {dates * assets:,} dimensions; Sobol' points have {DIMENSIONS:,}: "
                 "take independent draws, or fewer dates"
             )
         over_time, time_variances = _components(np.minimum.outer(times, times))
@@ -63,13 +65,14 @@ class SobolForward:
         self._over_time = over_time  # (dates, components)
         self._over_assets = over_assets * model.volatilities[:, None]  # (assets, components)
         order = np.argsort(-np.outer(time_variances, asset_variances).ravel(), kind="stable")
-        self._row_of_dimension = order.astype(np.intp)
+        self._dimension_of_row = np.argsort(order)
         drifts = model.rate - model.dividends - 0.5 * model.volatilities**2
         self._levels = np.log(model.spots / contract.strike) + np.outer(times, drifts)  # (dates, assets)
         self._points = Sobol(dates * assets, block_bits, seed)
         self._shifts, self._blocks = Philox(seed, stream), blocks
         paths = 1 << block_bits
         self._whole = np.empty((dates * assets, paths), np.uint32)
+        self._placed, self._quantile = np.empty_like(self._whole), NormalQuantile()
         self._normals = np.empty((dates * assets, paths))
         self._motions = np.empty((dates, assets * paths))
         self._state = np.empty((assets, paths))
@@ -83,11 +86,8 @@ class SobolForward:
         shift = self._shifts.words(replicate, dates * assets) >> np.uint64(64 - BITS)
         whole = self._points.block(number, self._whole)
         np.bitwise_xor(whole, shift.astype(np.uint32)[:, None], out=whole)
-        for row, coordinates in zip(self._row_of_dimension, whole, strict=True):
-            normals = self._normals[row]
-            np.multiply(coordinates, 2.0**-BITS, out=normals)
-            np.add(normals, 2.0 ** -(BITS + 1), out=normals)
-            ndtri(normals, out=normals)
+        take: Any = np.take  # numpy's types know no mode with out
+        self._quantile(take(whole, self._dimension_of_row, axis=0, out=self._placed, mode="clip"), self._normals)
         np.matmul(self._over_time, self._normals.reshape(dates, -1), out=self._motions)
         self._date = 0
 

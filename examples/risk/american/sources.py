@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import numpy.typing as npt
 
 from examples.risk.american import gbm, heston
@@ -12,8 +11,6 @@ from examples.risk.american.paths import CALIBRATION, INNER, LOWER, OUTER, Backw
 from examples.risk.american.sobol_paths import SobolForward
 from examples.risk.american.trades import Trade
 from examples.risk.numerics.philox import Philox
-
-Reals = npt.NDArray[np.float64]
 
 
 class Sources:
@@ -29,25 +26,18 @@ class Sources:
         self._trade, self._seed, self._dtype = trade, seed, dtype
         self._dates, self._strike = trade.contract.dates, trade.contract.strike
 
-    @property
-    def today(self) -> Reals:
-        """State of the model, (rows,)."""
-        spots = self._trade.spots / self._strike
-        model = self._trade.model
-        return spots if isinstance(model, Gbm) else np.append(spots, model.variance)
-
     def backward(self, paths: int, blocks: range, *, antithetic: bool) -> Backward:
         """For the sweep: blocks of this rank, by their numbers over all ranks."""
         model, stream = self._trade.model, Philox(self._seed, CALIBRATION)
         if isinstance(model, Gbm):
             return gbm.Backward(model, self._strike, self._dates, stream, paths, blocks, self._dtype, antithetic=antithetic)
-        return heston.Backward(model, self._strike, self._dates, stream, paths, blocks, self._dtype)
+        return heston.Backward(model, self._strike, self._dates, stream, paths, blocks, self._dtype, antithetic=antithetic)
 
     def lower(self, draws: Draws) -> Forward:
         """Fresh paths for the lower bound."""
         model, stream = self._trade.model, Philox(self._seed, LOWER)
         if not isinstance(model, Gbm):
-            return heston.Forward(model, self._strike, self._dates, stream, draws.paths, self._dtype)
+            return heston.Forward(model, self._strike, self._dates, stream, draws.paths, self._dtype, antithetic=draws.antithetic)
         if draws.replicates:
             bits, blocks = draws.paths.bit_length() - 1, draws.blocks // draws.replicates
             return SobolForward(self._trade.contract, model, self._seed, LOWER, bits, blocks, self._dtype)

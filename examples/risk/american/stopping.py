@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.american.contract import Contract
-from examples.risk.american.likelihood import Likelihood
 from examples.risk.american.paths import Floats, Forward
 
 Reals = npt.NDArray[np.float64]
@@ -24,22 +23,24 @@ class Stopped:
 
     Args:
         contract: which has the dates.
-        assets: whose spots are kept; what else a state has is not.
+        assets: of which there are spots.
         paths: of a block.
-        likelihood: is told of every step, if there is one.
+        rows: of the states that are kept, if more than the spots.
+        keep_first: whether the spots on the first date are wanted, too.
 
     Attributes:
         date: number of the exercise date, (paths,).
         times: the same in years.
-        spots: in strikes, (assets, paths).
-        by_volatility: the likelihood's scores until then, (assets, paths); none without one.
+        states: (rows, paths).
+        spots: the first of their rows, in strikes, (assets, paths).
+        first: spots on the first date, likewise, if they are wanted.
     """
 
-    def __init__(self, contract: Contract, assets: int, paths: int, likelihood: Likelihood | None = None) -> None:
+    def __init__(self, contract: Contract, assets: int, paths: int, *, rows: int = 0, keep_first: bool = False) -> None:
         self.date = np.empty(paths, np.intp)
-        self.times, self.spots = np.empty(paths), np.empty((assets, paths))
-        self.likelihood = likelihood
-        self.by_volatility = np.empty((assets if likelihood else 0, paths))
+        self.times, self.states = np.empty(paths), np.empty((max(rows, assets), paths))
+        self.spots = self.states[:assets]
+        self.first = np.empty((assets if keep_first else 0, paths))
         self._dates = np.asarray(contract.dates)
         self._going, self._now = np.empty(paths, np.bool_), np.empty(paths, np.bool_)
 
@@ -49,14 +50,12 @@ class Stopped:
         Only paths that stop are gathered, each once: 5 ns a path, where masked copies on every date took 3 ns a path and date.
         """
         forward.begin(block)
-        if self.likelihood:
-            self.likelihood.begin()
         self._going[:] = True
         last = len(self._dates) - 1
         for date in range(last + 1):
             states = forward.step()
-            if self.likelihood:
-                self.likelihood.step(states, date)
+            if date == 0:
+                self.first[:] = states[: len(self.first)]
             if date == last:
                 self._stop(states, date, self._going)
                 break
@@ -69,8 +68,5 @@ class Stopped:
     def _stop(self, states: Floats, date: int, here: Flags) -> None:
         paths = np.flatnonzero(here)
         self.date[paths] = date
-        for kept, spots in zip(self.spots, states, strict=False):
-            kept[paths] = spots[paths]
-        if self.likelihood:
-            for kept, scores in zip(self.by_volatility, self.likelihood.by_volatility, strict=True):
-                kept[paths] = scores[paths]
+        for kept, row in zip(self.states, states, strict=False):
+            kept[paths] = row[paths]

@@ -16,15 +16,17 @@ Where Q goes in, and where it does not:
 - On a date on which the policy goes on, Q cancels in pi from the next date on. It is needed for that date's own h - pi only, so not
   where h is below what would raise the maximum even if Q were 0: out of the money, never.
 - On a date on which it exercises Q is needed for all later dates.
-- The farther h is from the policy's own guess of Q, the less Q's noise can do, and the fewer inner paths are enough. The guess is
-  known before any inner path is drawn, so this choice leaves the bound a bound. (Broadie and Cao, "Improved lower and upper bound
-  algorithms for pricing American options by simulation", Quantitative Finance 8, 2008, skip paths instead.)
+- A martingale in closed form that resembles pi takes its own noise from inner paths: see `Hedge`.
+- The farther the policy's own guess of Q is from what would change the maximum, in standard errors, the less Q's noise can do, and
+  the fewer inner paths are enough. Their standard deviation is learned from paths that are then thrown away, so that this choice
+  leaves the bound a bound. (Broadie and Cao, "Improved lower and upper bound algorithms for pricing American options by
+  simulation", Quantitative Finance 8, 2008, skip far states instead.)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -33,19 +35,22 @@ import numpy.typing as npt
 
 from batchhpc.rank import ExactSum
 from examples.risk.american.contract import Contract
+from examples.risk.american.controls import Controls
+from examples.risk.american.model import Model
 from examples.risk.american.paths import Branching, Floats, Forward
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
 
 Reals = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-OUTER: Final = 64  # paths of a block
-BATCH: Final = 8192  # inner paths that go on side by side: with their states they stay in a processor's cache
+Places = npt.NDArray[np.intp]
+OUTER: Final = 256  # paths of a block
+_BATCH: Final = 2048  # inner paths that go on side by side, unless one state has more; larger batches are seldom full
 GROUPS: Final = 16  # points of the convergence
-_LEAST: Final = 32  # inner paths of a state
+_LEAST: Final = 32  # inner paths of a state; 16 took the same time, and left a larger gap
 _FEWER: Final = 4  # times: so many fewer has each tier of states than the one before
-_TIERS: Final = 4
-_SURE: Final = 4.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
+_SURE: Final = 3.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
+_ALIKE: Final = 4  # states next to each other in the order of guessed gains, whose inner paths are taken to spread alike
 
 
 class Policy(Protocol):
@@ -53,6 +58,14 @@ class Policy(Protocol):
 
     def __call__(self, states: Floats, date: int, out: Flags, /) -> Any: ...
     def going_on(self, states: Floats, date: int, /) -> Floats: ...
+
+
+class Martingale(Protocol):
+    """Its value, discounted to today, of states in strikes (rows, paths) and times (paths,)."""
+
+    @property
+    def rows(self) -> int: ...
+    def __call__(self, states: Reals, times: Reals, /) -> Reals: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +98,9 @@ class Upper:
         going_on: what the policy is worth today if the option is not exercised at once: see `lower`.
         forward: outer paths, `OUTER` of a block.
         branching: makes paths within paths, of so many outer paths so many inner ones each, half of them antithetic.
-        inner: inner paths of a state where they matter, a power of two; others have fewer.
+        inner: inner paths of a state where they matter, rounded up to a multiple of 4; other states have fewer.
         blocks: of outer paths, over all ranks.
-        today: state of the model today, (rows,), if that is more than the spots.
+        hedge: a martingale that resembles what the policy is worth: see `Hedge`. It takes its own noise from inner paths.
 
     Attributes:
         sums: for checkpoints: of the gap, of its square, and of steps, for each group of blocks.
@@ -104,28 +117,28 @@ class Upper:
         branching: Callable[[int, int], Branching],
         inner: int,
         blocks: int,
-        today: Reals | None = None,
+        hedge: Martingale | None = None,
     ) -> None:
         self._contract, self._policy, self._forward, self._going_on, self.blocks = contract, policy, forward, going_on, blocks
+        self._hedge = hedge
         self._assets = len(spots)
         self._at_once = float(contract.exercise(spots[:, None], np.empty(1))[0]) if contract.today else 0.0
         self._discounts = np.exp(-rate * np.asarray(contract.dates))
         self._last = len(contract.dates) - 1
-        numbers = [inner // _FEWER**tier for tier in range(_TIERS) if not tier or inner // _FEWER**tier >= _LEAST]
-        self._tiers = [_Tier(number, tier, branching) for tier, number in enumerate(numbers)]
+        numbers = [_fours(inner)]
+        while numbers[-1] >= _FEWER * _LEAST:
+            numbers.append(_fours(numbers[-1] // _FEWER))
+        self._tiers = [_Tier(number, branching, hedge.rows if hedge else self._assets) for number in numbers]
         self._groups = min(blocks, GROUPS)
         self.sums = ExactSum((self._groups, 3))
         self._batch, self._steps = 0, 0
-        self._deviation = self._spread(spots if today is None else today)
 
     def add(self, block: int) -> None:
         """Send a block of outer paths on, and add what hindsight gains on each."""
         states, gains, guesses, exercised = self._outer(block)
-        self._batch, self._steps = (1 + block) * OUTER * (1 + self._last), 0  # no batch has numbers of another block's
-        level, most = (
-            np.zeros(OUTER),
-            np.zeros(OUTER),
-        )  # pi(j) is level + L(j); the largest h - pi, 0 where the policy exercises first
+        self._batch, self._steps = block * 2 * OUTER * (1 + self._last), 0  # no batch has numbers of another block's
+        level = np.zeros(OUTER)  # pi(j) is level + L(j)
+        most = np.zeros(OUTER)  # the largest h - pi: at least 0, as it is where the policy exercises first
         if self._at_once > self._going_on.value:
             level += self._at_once - self._going_on.value
         for date in range(self._last):
@@ -133,6 +146,9 @@ class Upper:
             np.maximum(most, -level, out=most, where=here)
             critical = np.where(here, gain + level + most, gain - level - most)  # what Q must be for hindsight to gain just nothing
             asked = np.flatnonzero(here | (critical > 0))
+            if not len(asked):
+                continue
+            asked = asked[np.argsort(gain[asked] - guesses[date][asked], kind="stable")]
             going = gain[asked] - self._values(states[date][:, asked], date, np.abs(critical - guesses[date])[asked])
             exercises = here[asked]
             most[asked] = np.maximum(most[asked], np.where(exercises, 0.0, going - level[asked]))
@@ -173,60 +189,110 @@ class Upper:
 
     def _values(self, states: Floats, date: int, distances: Reals) -> Reals:
         """Discounted Q of states (rows, states), each by as many inner paths as its distance from what is critical asks for."""
-        values = np.empty(len(distances))
-        remaining = 1 - self._contract.dates[date] / self._contract.dates[-1]  # the variance is taken to be in proportion
-        with np.errstate(divide="ignore"):
-            enough = (
-                2 * remaining * np.square(_SURE * self._deviation / distances)
-            )  # inner paths; nan where the policy has no guess
-        left = np.arange(len(distances))
+        variances = self._variances(states, date)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            enough = 2 * _SURE**2 * variances / np.square(distances)  # inner paths; nan where the policy has no guess
+        values, left = np.empty(len(distances)), np.arange(len(distances))
         for tier, fewer in zip(self._tiers, [*self._tiers[1:], None], strict=True):
             few = enough[left] <= fewer.inner if fewer else np.zeros(len(left), np.bool_)
-            mine, left = left[~few], left[few]
-            for first in range(0, len(mine), tier.states):
-                some = mine[first : first + tier.states]
-                batch = states[:, np.resize(some, tier.states)]  # filled up by repeating
-                values[some] = self._paid(batch, date, tier).mean(axis=1)[: len(some)]
+            for some, paid in self._batches(states, date, left[~few], tier):
+                values[some] = paid.mean(axis=1)
+            left = left[few]
         return values
 
-    def _spread(self, today: Reals) -> float:
-        """Standard deviation of what an antithetic pair pays from today on: more than from any later state, mostly."""
-        tier = self._tiers[0]
-        paid = self._paid(np.repeat(today[:, None], tier.states, axis=1), -1, tier)
-        return float(paid.reshape(tier.states, 2, -1).mean(axis=1).std())
+    def _variances(self, states: Floats, date: int) -> Reals:
+        """Of what antithetic pairs pay, from paths of some of the states, for no other use."""
+        asked = np.arange(_ALIKE // 2, max(states.shape[1], _ALIKE // 2 + 1), _ALIKE) % states.shape[1]
+        paid = np.concatenate([paid for _, paid in self._batches(states, date, asked, self._tiers[-1])])
+        found = paid.reshape(len(asked), 2, -1).mean(axis=1).var(axis=1, ddof=1)
+        smooth = (np.append(found[:1], found[:-1]) + found + np.append(found[1:], found[-1:])) / 3
+        return np.asarray(np.interp(np.arange(states.shape[1]), asked, smooth))
+
+    def _batches(self, states: Floats, date: int, chosen: Places, tier: _Tier) -> Iterator[tuple[Places, Reals]]:
+        """Some of the states, batch by batch, and what the policy pays on their inner paths; a batch is filled up by repeating."""
+        for first in range(0, len(chosen), tier.states):
+            some = chosen[first : first + tier.states]
+            yield some, self._paid(states[:, np.resize(some, tier.states)], date, tier)[: len(some)].copy()
 
     def _paid(self, states: Floats, date: int, tier: _Tier) -> Reals:
-        """What the policy pays on inner paths from states of a date, discounted to today, (states, inner)."""
+        """What the policy pays on inner paths from states of a date, less the hedge and plus its mean; (states, inner)."""
         tier.branching.branch(states, date, self._batch)
         self._batch += 1
-        self._steps += tier.going.size * (self._last - date)
         tier.going.fill(True)
         tier.paid.fill(0)
         for later in range(date + 1, self._last + 1):
+            if not tier.going.any():  # as soon happens to states far in the region of exercise, which have batches of their own
+                break
+            self._steps += tier.going.size
             now = tier.branching.step()
-            self._contract.exercise(now[: self._assets], tier.gain)
             if later < self._last:
                 self._policy(now, later, tier.here)
+                np.logical_and(tier.here, tier.going, out=tier.here)
+                np.greater(tier.going, tier.here, out=tier.going)
+                self._stop(tier, np.flatnonzero(tier.here), now, later)
             else:
-                np.greater(tier.gain, 0, out=tier.here)
-            np.logical_and(tier.here, tier.going, out=tier.here)
-            np.greater(tier.going, tier.here, out=tier.going)
-            np.multiply(tier.gain, self._discounts[later], out=tier.gain)
-            np.multiply(tier.gain, tier.here, out=tier.gain)
-            np.add(tier.paid, tier.gain, out=tier.paid)
-        return tier.paid.reshape(tier.states, tier.inner)
+                self._stop(tier, np.flatnonzero(tier.going), now, later)
+        if self._hedge:
+            known = self._hedge(np.asarray(states, np.float64), np.full(tier.states, self._contract.dates[date]))
+            tier.paid -= self._hedge(tier.stopped, tier.times)
+            tier.by_state += known[:, None]
+        return tier.by_state
+
+    def _stop(self, tier: _Tier, paths: Places, states: Floats, date: int) -> None:
+        """Pay paths out. Gathered, each path once: 5 ns a path, where masks take 3 ns a path and date."""
+        spots = states[: self._assets, paths]
+        gains = self._contract.exercise(spots, np.empty(len(paths)))
+        tier.paid[paths] = np.maximum(gains, 0, out=gains) * self._discounts[date]
+        if self._hedge:
+            tier.stopped[:, paths] = states[: len(tier.stopped), paths]
+            tier.times[paths] = self._contract.dates[date]
 
 
 class _Tier:
     """States that have so many inner paths each, a batch at a time, and room for these."""
 
-    def __init__(self, inner: int, tier: int, branching: Callable[[int, int], Branching]) -> None:
+    def __init__(self, inner: int, branching: Callable[[int, int], Branching], rows: int) -> None:
         self.inner = inner
-        self.states = max(1, min((BATCH >> tier) // inner, OUTER // 4))  # the fewer paths, the smaller the batch: it is seldom full
+        self.states = min(max(1, _BATCH // inner), OUTER // 2)
         self.branching = branching(self.states, inner)
         count = self.states * inner
         self.going, self.here = np.empty(count, np.bool_), np.empty(count, np.bool_)
-        self.gain, self.paid = np.empty(count), np.empty(count)
+        self.paid, self.times, self.stopped = np.empty(count), np.empty(count), np.empty((rows, count))
+        self.by_state = self.paid.reshape(self.states, inner)
+
+
+def _fours(count: int) -> int:
+    """The next multiple of 4, for antithetic pairs of which two make a spread."""
+    return -(-count // 4) * 4
+
+
+class Hedge:
+    """The lower bound's controls, as many of each as it found best: what holding them until the policy stops is worth.
+
+    A fixed portfolio, chosen from other draws than the upper bound's, so its martingale leaves every mean as it is.
+
+    Args:
+        contract: whose controls they are.
+        model: under which they are martingales.
+        coefficients: of each; see `lower.LowerBound.going_on`.
+        inner: paths of a state, at most.
+    """
+
+    def __init__(self, contract: Contract, model: Model, coefficients: Sequence[float], inner: int) -> None:
+        self._controls, self._coefficients = Controls(contract, model, max(_BATCH, _fours(inner))), np.asarray(coefficients)
+
+    @staticmethod
+    def suits(contract: Contract) -> bool:
+        """Whether it saves more than it takes: of the best and the worst of assets, it takes 5 times as long as more paths do."""
+        return contract.payoff not in ("max-call", "min-put")
+
+    @property
+    def rows(self) -> int:
+        """Of the states that it is valued from."""
+        return self._controls.rows
+
+    def __call__(self, states: Reals, times: Reals) -> Reals:
+        return np.asarray(np.einsum("i,ij->j", self._coefficients, self._controls.at(states, times).values))
 
 
 def upper_bound(comm: Communicator, upper: Upper, tell: Callable[[int], Any] = lambda _: None) -> UpperBound:

@@ -9,6 +9,7 @@ Never does: read files, know ranks (`grid_sums` is passed ``comm``).
     normals.py         standard normals of words (Box-Muller)
     sobol.py           scrambled Sobol' points, block by block
     normal_cdf.py      the normal distribution function by a table, four times as quick as ndtr
+    normal_quantile.py normals of Sobol' points by a table
     black_scholes.py   European and exchange options, and their Greeks
     grid_sums.py       sums over ranks in one message
     estimates.py       a figure and its error
