@@ -15,7 +15,7 @@ from examples.risk.american.priced import in_money
 from examples.risk.american.sources import Sources
 from examples.risk.american.sweep import BLOCK, Sweep, sweep
 from examples.risk.american.trades import Trade
-from examples.risk.american.upper import OUTER, Upper
+from examples.risk.american.upper import OUTER, Hedge, Upper
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Alone, Communicator
@@ -96,20 +96,20 @@ class Phases:
             lower.add(block)
         return lower.bound(Alone())
 
-    def upper(self, policy: Policy, going_on: Estimate, outer: int, inner: int) -> Estimate:
-        """By paths within paths; in money, as ``going_on``."""
+    def upper(self, policy: Policy, lower: LowerBound, outer: int, inner: int) -> Estimate:
+        """By paths within paths; in money."""
         trade, strike = self.trade, self.trade.contract.strike
         upper = Upper(
             trade.contract,
             trade.spots / strike,
             trade.model.rate,
             self.decisions(policy),
-            in_money(going_on, 1 / strike),
+            lower.going_on.value,
             self._sources.outer(OUTER),
             self._sources.inner,
             inner,
             outer // OUTER,
-            self._sources.today,
+            Hedge(trade.contract, trade.model, lower.going_on.coefficients, inner),
         )
         for block in range(upper.blocks):
             upper.add(block)

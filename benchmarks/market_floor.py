@@ -64,7 +64,7 @@ def _costs(dtype: Any) -> dict[str, float]:
     take: Any = np.take
     calls: dict[str, Callable[[], object]] = {
         "cast": lambda: np.copyto(out, words, casting="unsafe"),
-        "shift": lambda: np.right_shift(words, words.dtype.type(3), out=shifted),
+        "shift": lambda: np.right_shift(words, words, out=shifted),
         "add": lambda: np.add(values, values, out=out),
         "multiply": lambda: np.multiply(values, values, out=out),
         "maximum": lambda: np.maximum(values, values, out=out),
