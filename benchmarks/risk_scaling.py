@@ -6,8 +6,9 @@ waits is busy there. The model of R ranks, in seconds:
     T(R) = repeated + (shared + a unit's time * units) / R + log2(R) (calls * latency + bytes / bandwidth)
 
 Its assumptions: a collective takes log2 R rounds, each of one latency (20 us with EFA, 50 us with TCP) and all the bytes at
-1 GB/s; ranks have cores of their own and equal work. ``repeated``, what every rank does, and the time of a unit come from one rank with two sizes
-and four ranks with the smaller one; what it says of two and four ranks with the larger one is measured beside it.
+1 GB/s; ranks have cores of their own and equal work. ``repeated``, what every rank does, and the time of a unit come from one
+rank with two sizes and four ranks with the smaller one; what it says of two and four ranks with the larger one is measured
+beside it.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _checkpoints(runs: Runs, work: Work, every: float) -> Row:
     return Row(told, ours, "without checkpoints", plain, Goal(MORE, 2.0))
 
 
-BENCHMARK = Benchmark("risk_scaling", measure, 3, jobs.versions)
+BENCHMARK = Benchmark("risk_scaling", measure, 2, jobs.versions)
 
 if __name__ == "__main__":
     sys.exit(run(BENCHMARK))
