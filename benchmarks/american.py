@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
-from importlib import metadata
 
 import numpy as np
 
 from benchmarks.american_runs import Phases, max_call, put
 from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, in_turns, middle, per
 from benchmarks.peers import least_squares, quantlib
+from benchmarks.peers.versions import versions
 from benchmarks.report import run
 from examples.risk.american.lower import Draws
 from examples.risk.american.trades import Trade
@@ -169,11 +169,7 @@ def _precision(single: bool) -> str:
     return "f32" if single else "f64"
 
 
-def versions(_: Options) -> dict[str, str]:
-    return {name: metadata.version(name) for name in ("numpy", "scipy", "QuantLib", "jax")}
-
-
-BENCHMARK = Benchmark("american", measure, 3, versions)
+BENCHMARK = Benchmark("american", measure, 3, lambda _: versions("numpy", "scipy", "QuantLib", "jax"))
 
 if __name__ == "__main__":
     sys.exit(run(BENCHMARK))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib import metadata
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from benchmarks import market_equality, risk_inputs
 from benchmarks.market_floor import floor
 from benchmarks.measure import Benchmark, Goal, Options, Row, Sample, in_turns, middle, per
 from benchmarks.peers import revaluation
+from benchmarks.peers.versions import versions
 from benchmarks.report import run
 from benchmarks.risk_inputs import LEVELS
 from examples.risk.market.book import Book
@@ -123,11 +123,7 @@ def _linear() -> list[Row]:
     return rows
 
 
-def versions(_: Options) -> dict[str, str]:
-    return {name: metadata.version(name) for name in ("numpy", "scipy", "QuantLib", "jax")}
-
-
-BENCHMARK = Benchmark("market", measured, 3, versions)
+BENCHMARK = Benchmark("market", measured, 3, lambda _: versions("numpy", "scipy", "QuantLib", "jax"))
 
 if __name__ == "__main__":
     sys.exit(run(BENCHMARK))
