@@ -16,7 +16,7 @@ DATA = "examples/risk/data"
 FILES = ["--prices", f"{DATA}/sp500.csv.gz", "--portfolio", f"{DATA}/directional.csv"]
 PROGRAM = [sys.executable, "-m", "examples.risk.market"]
 MPIRUN = Path(sys.executable).parent / "mpiexec"
-ASKED = [*FILES, "--scenarios", "200k", "--plots", "--backtest", "10"]
+ASKED = [*FILES, "--scenarios", "200k", "--plots", "--backtest", "10", "--sampling", "importance", "--points", "4k"]
 KNOWN = {"0.95": 1979757.1413, "0.975": 2523284.3382, "0.99": 3302105.7086, "0.999": 5710699.2257}  # 200,704 scenarios of seed 1
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 

@@ -62,7 +62,7 @@ class Sizes:
         paths: for the exercise policy.
         lower_paths: for the lower bound.
         outer: paths of the upper bound; 0: no upper bound.
-        inner: paths at each date of each of them, a power of two.
+        inner: paths at each date of each of them.
     """
 
     paths: int
@@ -120,9 +120,7 @@ def make_parser() -> Parser:
     parser.add_argument("--paths", default="131072", metavar="N", help="from which the exercise policy is found (default: 131072)")
     parser.add_argument("--lower-paths", default="262144", metavar="N", help="fresh paths of the lower bound (default: 262144)")
     parser.add_argument("--outer", default="2048", metavar="N", help="paths of the upper bound (default: 2048)")
-    parser.add_argument(
-        "--inner", default="256", metavar="N", help="paths from each date of each of them, a power of two (default: 256)"
-    )
+    parser.add_argument("--inner", default="256", metavar="N", help="paths from each date of each of them (default: 256)")
     parser.add_argument("--no-upper", action="store_true", help="no upper bound")
     parser.add_argument("--policy", metavar="FILE", help="policy.json of an earlier run of the same contracts; none is found anew")
     parser.add_argument("--greeks", action="store_true", help="delta, gamma and vega of each asset, with errors")
@@ -130,7 +128,12 @@ def make_parser() -> Parser:
         "--sampling", default=SAMPLINGS[0], metavar="HOW", help="of the lower bound: monte-carlo (default) or sobol"
     )
     parser.add_argument("--antithetic", action="store_true", help="each path has a mirror image")
-    parser.add_argument("--precision", default=PRECISIONS[0], metavar="P", help="of paths: f64 (default), or f32 in half the time")
+    parser.add_argument(
+        "--precision",
+        default=PRECISIONS[0],
+        metavar="P",
+        help="of paths: f64 (default), or f32, which find the policy in half the time",
+    )
     parser.add_argument("--seed", default="1", metavar="N", help="of all draws (default: 1)")
     parser.add_argument("--plots", action="store_true", help="charts: exercise boundary, bounds against paths")
     parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
@@ -156,7 +159,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         whole_number("--paths", given.paths, (_LEAST_PATHS, _MOST_PATHS), problems),
         whole_number("--lower-paths", given.lower_paths, (_LEAST_PATHS, _MOST_PATHS), problems),
         0 if given.no_upper else outer,
-        1 << (whole_number("--inner", given.inner, _INNER, problems) - 1).bit_length(),
+        whole_number("--inner", given.inner, _INNER, problems),
     )
     seed = whole_number("--seed", given.seed, (0, 2**59), problems)
     for name, choices in (("precision", PRECISIONS), ("sampling", SAMPLINGS)):

@@ -18,7 +18,7 @@ Reals = npt.NDArray[np.float64]
 _WORTH: Final = SPAN**3  # scales: what is paid on a path counts as no more in the regression
 _LEAST_PATHS: Final = 4  # in the money, for each function
 _SMALL: Final = 1_000_000  # multiplications: OpenBLAS has a path for products below, which takes a third of the time
-_RANKED: Final = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-7}  # of the largest singular value: what is noise below
+_RANKED: Final = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-7}  # of the largest eigenvalue: what is less is noise
 
 
 class NormalEquations:
@@ -92,9 +92,11 @@ class NormalEquations:
         gram, right = totals[self._entry], totals[-count:]
         if gram[0, 0] < _LEAST_PATHS * count:
             return np.full(count, np.nan)
-        lengths = 1 / np.sqrt(np.maximum(np.diag(gram), 1e-300))
-        solution = np.linalg.lstsq(gram * lengths[:, None] * lengths, right * lengths, rcond=self._rank)[0]
-        return np.asarray(solution * lengths * scale)
+        lengths = 1 / np.sqrt(np.maximum(gram.diagonal(), 1e-300))
+        values, vectors = np.linalg.eigh(gram * lengths[:, None] * lengths)  # as lstsq does, in 60 us instead of 100
+        kept = values > self._rank * values[-1]
+        weights = (vectors.T @ (right * lengths))[kept] / values[kept]
+        return np.asarray((vectors[:, kept] @ weights) * lengths * scale)
 
 
 def _pieces(paths: int, rows: int) -> list[slice]:

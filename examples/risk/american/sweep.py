@@ -43,6 +43,7 @@ class Swept:
         path_dates: paths of this rank, times dates.
         on_paths: seconds of processor time that these took: in proportion to their number.
         on_dates: seconds of processor time between, for messages and solutions: in proportion to the number of dates.
+            Where MPI waits busily, waiting for slower ranks is in it, too.
     """
 
     policy: Policy

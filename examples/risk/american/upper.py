@@ -52,20 +52,14 @@ _FEWER: Final = 4  # times: so many fewer has each tier of states than the one b
 _SURE: Final = 3.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
 _ALIKE: Final = 4  # states next to each other in the order of guessed gains, whose inner paths are taken to spread alike
 
+Martingale = Callable[[Reals, Reals], Reals]  # states (rows, paths), times (paths,): its value, discounted to today
+
 
 class Policy(Protocol):
     """When to exercise, and what going on is thought to be worth, in strikes on the date itself."""
 
     def __call__(self, states: Floats, date: int, out: Flags, /) -> Any: ...
     def going_on(self, states: Floats, date: int, /) -> Floats: ...
-
-
-class Martingale(Protocol):
-    """Its value, discounted to today, of states in strikes (rows, paths) and times (paths,)."""
-
-    @property
-    def rows(self) -> int: ...
-    def __call__(self, states: Reals, times: Reals, /) -> Reals: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +120,9 @@ class Upper:
         self._discounts = np.exp(-rate * np.asarray(contract.dates))
         self._last = len(contract.dates) - 1
         numbers = [_fours(inner)]
-        while numbers[-1] >= _FEWER * _LEAST:
-            numbers.append(_fours(numbers[-1] // _FEWER))
-        self._tiers = [_Tier(number, branching, hedge.rows if hedge else self._assets) for number in numbers]
+        while numbers[-1] > _LEAST:
+            numbers.append(max(_LEAST, _fours(numbers[-1] // _FEWER)))
+        self._tiers = [_Tier(number, branching) for number in numbers]
         self._groups = min(blocks, GROUPS)
         self.sums = ExactSum((self._groups, 3))
         self._batch, self._steps = 0, 0
@@ -218,8 +212,7 @@ class Upper:
         """What the policy pays on inner paths from states of a date, less the hedge and plus its mean; (states, inner)."""
         tier.branching.branch(states, date, self._batch)
         self._batch += 1
-        tier.going.fill(True)
-        tier.paid.fill(0)
+        tier.begin(len(states))
         for later in range(date + 1, self._last + 1):
             if not tier.going.any():  # as soon happens to states far in the region of exercise, which have batches of their own
                 break
@@ -240,25 +233,32 @@ class Upper:
 
     def _stop(self, tier: _Tier, paths: Places, states: Floats, date: int) -> None:
         """Pay paths out. Gathered, each path once: 5 ns a path, where masks take 3 ns a path and date."""
-        spots = states[: self._assets, paths]
-        gains = self._contract.exercise(spots, np.empty(len(paths)))
+        here = states[:, paths]
+        gains = self._contract.exercise(here[: self._assets], np.empty(len(paths)))
         tier.paid[paths] = np.maximum(gains, 0, out=gains) * self._discounts[date]
         if self._hedge:
-            tier.stopped[:, paths] = states[: len(tier.stopped), paths]
+            tier.stopped[:, paths] = here
             tier.times[paths] = self._contract.dates[date]
 
 
 class _Tier:
     """States that have so many inner paths each, a batch at a time, and room for these."""
 
-    def __init__(self, inner: int, branching: Callable[[int, int], Branching], rows: int) -> None:
+    def __init__(self, inner: int, branching: Callable[[int, int], Branching]) -> None:
         self.inner = inner
         self.states = min(max(1, _BATCH // inner), OUTER // 2)
         self.branching = branching(self.states, inner)
         count = self.states * inner
         self.going, self.here = np.empty(count, np.bool_), np.empty(count, np.bool_)
-        self.paid, self.times, self.stopped = np.empty(count), np.empty(count), np.empty((rows, count))
+        self.paid, self.times, self.stopped = np.empty(count), np.empty(count), np.empty((0, count))
         self.by_state = self.paid.reshape(self.states, inner)
+
+    def begin(self, rows: int) -> None:
+        """Before a batch, whose states have so many rows."""
+        self.going.fill(True)
+        self.paid.fill(0)
+        if len(self.stopped) != rows:
+            self.stopped = np.empty((rows, len(self.paid)))
 
 
 def _fours(count: int) -> int:
@@ -285,11 +285,6 @@ class Hedge:
     def suits(contract: Contract) -> bool:
         """Whether it saves more than it takes: of the best and the worst of assets, it takes 5 times as long as more paths do."""
         return contract.payoff not in ("max-call", "min-put")
-
-    @property
-    def rows(self) -> int:
-        """Of the states that it is valued from."""
-        return self._controls.rows
 
     def __call__(self, states: Reals, times: Reals) -> Reals:
         return np.asarray(np.einsum("i,ij->j", self._coefficients, self._controls.at(states, times).values))

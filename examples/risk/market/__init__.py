@@ -17,10 +17,12 @@ May import: numerics, examples.workload, batchhpc.rank, numpy, scipy; mpi4py in 
     computing:   valuation.py    what a book wins or loses in a scenario, exactly
                  surface.py      one position's P&L as a polynomial, and how wrong that can be
                  screen.py       the whole book's, quickly
+                 screens.py      all of them that may be used
                  pilot.py        which screens, and about where the tail is
                  stream.py       the way of a scenario from its draw to a rank's tally
                  tally.py        what a rank has found
                  tail.py         all of it, on all ranks
+                 sensitivities.py, tilt.py, uniforms.py, importance.py   more in the tail: importance sampling on Sobol' points
                  incremental.py  what each underlying adds
                  backtest.py, coverage.py   what would have been foretold, and how often it was wrong
     the program: arguments.py    what was asked for

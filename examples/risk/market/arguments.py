@@ -27,10 +27,12 @@ from examples.workload.arguments import (
 from examples.workload.errors import BadArguments
 
 MODELS: Final = ("t", "normal", "bootstrap")
+SAMPLINGS: Final = ("monte-carlo", "importance")
 COVARIANCES: Final = ("sample", "ewma")
 STRESS: Final = (date(2008, 1, 1), date(2009, 6, 30))  # the financial crisis
 _COUNTS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _LEAST_SCENARIOS, _MOST_SCENARIOS = 1000, 10**12  # the 99.9 % quantile needs a scenario beyond it
+_LEAST_REPLICATES = 8  # whose spread tells an error within a quarter of it, as a standard deviation
 _LONGEST_HORIZON = 252
 _ALONE: Final = {
     "bootstrap": ("--covariance", "--degrees"),
@@ -70,6 +72,7 @@ class Arguments:
         stress: of stressed expected shortfall; None: there is none.
         asked_for_stress: rather than by default.
         seed: of all draws.
+        replicates: of importance sampling, (how many, blocks of each); None: there is none.
         incremental: whether expected shortfall without each underlying is found, too.
         backtest: days of the back-test, 0 for none; None: all that can be foretold.
         brute_force: value every scenario.
@@ -93,6 +96,7 @@ class Arguments:
     stress: Window | None
     asked_for_stress: bool
     seed: int
+    replicates: tuple[int, int] | None
     incremental: bool
     backtest: int | None
     brute_force: bool
@@ -149,6 +153,14 @@ def make_parser() -> Parser:
     parser.add_argument("--no-stress", action="store_true", help="no stressed expected shortfall")
     parser.add_argument("--seed", default="1", metavar="N", help="of all draws (default: 1)")
     parser.add_argument(
+        "--sampling",
+        default=SAMPLINGS[0],
+        metavar="HOW",
+        help="monte-carlo (default), or importance: besides, VaR and ES by importance sampling on scrambled Sobol' points",
+    )
+    parser.add_argument("--points", metavar="N", help="of each replicate of these; rounded up to a power of two (default: 16k)")
+    parser.add_argument("--replicates", metavar="R", help="independent scrambles of these, which tell the error (default: 16)")
+    parser.add_argument(
         "--incremental", action="store_true", help="what each underlying adds to expected shortfall: a run without each of them"
     )
     parser.add_argument(
@@ -196,6 +208,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         stress=_stress(given, problems),
         asked_for_stress=bool(given.stress_from or given.stress_to),
         seed=whole_number("--seed", given.seed, (0, 2**59), problems),
+        replicates=_replicates(given, problems),
         incremental=given.incremental,
         backtest=_backtest(given, problems),
         brute_force=given.brute_force,
@@ -236,6 +249,20 @@ def _block_days(given: Namespace, horizon: int, problems: list[str]) -> int:
     if days > horizon:
         problems.append(f"--bootstrap-days: is {days} days, but must not be more than the horizon of {horizon}")
     return days
+
+
+def _replicates(given: Namespace, problems: list[str]) -> tuple[int, int] | None:
+    if given.sampling not in SAMPLINGS:
+        problems.append(f"--sampling: is {given.sampling!r}, but must be {' or '.join(SAMPLINGS)}")
+    if given.sampling != SAMPLINGS[1]:
+        given_ones = [name for name in ("--points", "--replicates") if getattr(given, name[2:]) is not None]
+        problems += [f"{name}: needs --sampling importance" for name in given_ones]
+        return None
+    if given.model == "bootstrap":
+        problems.append("--sampling: importance is for --model t or normal; past days have no density to draw from otherwise")
+    points = _count("--points", given.points or "16k", problems)
+    replicates = whole_number("--replicates", given.replicates or "16", (_LEAST_REPLICATES, 10_000), problems)
+    return replicates, 1 << max(0, -(-points // BLOCK) - 1).bit_length()
 
 
 def _backtest(given: Namespace, problems: list[str]) -> int | None:

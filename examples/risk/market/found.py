@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from examples.risk.market.backtest import Backtest
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.incremental import Incremental
 from examples.risk.numerics.estimates import Estimate
 from examples.risk.numerics.traffic import Traffic
+
+if TYPE_CHECKING:
+    from examples.risk.market.importance import Sampled  # whose Sobol' points take half a second to import
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Found:
     Attributes:
         losses: of the portfolio.
         stressed: with the window of stress; None if there is none.
+        sampled: by importance sampling; None if not asked for.
         incremental: None if not asked for.
         backtest: None if not asked for.
         convergence: ascending, Monte Carlo first; empty if no chart is asked for.
@@ -42,6 +47,7 @@ class Found:
 
     losses: Losses
     stressed: Losses | None
+    sampled: Sampled | None
     incremental: Incremental | None
     backtest: Backtest | None
     convergence: tuple[Point, ...]

@@ -178,7 +178,11 @@ def choose(
     first = second = None
     if screens:
         first, second, cost = min(
-            ((one, two, _cost(valuation, screens, found, one, two, min(low))) for one in screens.first for two in screens.second),
+            (
+                (one, two, _cost(valuation, screens, found, one, two, (min(low), min(high))))
+                for one in screens.first
+                for two in screens.second
+            ),
             key=lambda each: each[2],
         )
         if cost >= (everything := _valued(valuation)):
@@ -188,12 +192,20 @@ def choose(
 
 
 def _cost(
-    valuation: Valuation, screens: Screens, found: Sample, one: tuple[float, int, int], two: tuple[float, int, int], low: float
+    valuation: Valuation,
+    screens: Screens,
+    found: Sample,
+    one: tuple[float, int, int],
+    two: tuple[float, int, int],
+    near: tuple[float, float],
 ) -> float:
     outside = [float(found.outside[REACHES.index(which[0])]) / found.scenarios for which in (one, two)]
-    passed = [min(1.0, share + found.beyond(low - screens.bound(which))) for share, which in zip(outside, (one, two), strict=True)]
+    passed = [
+        min(1.0, share + found.beyond(near[0] - screens.bound(which))) for share, which in zip(outside, (one, two), strict=True)
+    ]
     gather, held = 3.0 * len(screens.reach(1.0)), len(valuation.positions)
-    return _quick(held, one) + passed[0] * (gather + _quick(held, two)) + min(passed) * (gather + _valued(valuation))
+    again = max(0.0, passed[0] - found.beyond(near[1]))  # what is well beyond is not screened twice
+    return _quick(held, one) + again * (gather + _quick(held, two)) + min(passed) * (gather + _valued(valuation))
 
 
 def _quick(underlyings: int, which: tuple[float, int, int]) -> float:

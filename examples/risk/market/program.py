@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from examples.risk.market.arguments import make_parser, read_arguments
 from examples.risk.market.backtest import backtest
@@ -25,6 +26,9 @@ from examples.workload.communicator import Communicator
 from examples.workload.program import run_program
 from examples.workload.restart import Restart
 from examples.workload.results import naming, prepare
+
+if TYPE_CHECKING:
+    from examples.risk.market.importance import Sampled
 
 COMPONENTS, TAIL, BACKTEST = "components.csv", "tail.csv", "backtest.csv"
 CONVERGENCE, RESULT = "convergence.csv", "result.json"
@@ -76,6 +80,7 @@ def find(comm: Communicator, study: Study) -> Found:
     if study.stressed:
         with phases.counted("stressed") as counted:
             stressed = _measured(counted, study, study.stressed, "stressed", levels=(ES_LEVEL,))
+    sampled = _sampled(phases, study) if study.arguments.replicates else None
     added = foretold = None
     if study.arguments.incremental:
         with phases.counted("incremental") as counted:
@@ -94,8 +99,8 @@ def find(comm: Communicator, study: Study) -> Found:
     convergence: list[Point] = []
     if study.arguments.plots:
         with phases.counted("convergence") as counted:
-            convergence = _convergence(counted, study, losses)
-    return Found(losses, stressed, added, foretold, tuple(convergence), phases.traffic, phases.seconds)
+            convergence = _convergence(counted, study, losses, sampled)
+    return Found(losses, stressed, sampled, added, foretold, tuple(convergence), phases.traffic, phases.seconds)
 
 
 def _measured(comm: Communicator, study: Study, source: Source, phase: str, levels: tuple[float, ...] = LEVELS) -> Losses:
@@ -113,11 +118,23 @@ def _measured(comm: Communicator, study: Study, source: Source, phase: str, leve
         )
 
 
-def _convergence(comm: Communicator, study: Study, losses: Losses) -> list[Point]:
-    """Figures of the first part of the scenarios, and of more of them, up to all."""
+def _sampled(phases: _Phases, study: Study) -> Sampled:
+    from examples.risk.market.importance import Sampler, measure_by_replicates  # noqa: PLC0415 - half a second, for Sobol' points
+
+    replicates, blocks = study.arguments.replicates or (0, 0)
+    with phases.counted("importance") as counted:
+        sampler = Sampler(counted, study.book, study.normal.covariance, study.degrees, study.arguments.seed)
+        return measure_by_replicates(sampler, blocks, replicates)
+
+
+def _convergence(comm: Communicator, study: Study, losses: Losses, sampled: Sampled | None) -> list[Point]:
+    """Figures of the first part of the scenarios, and of more of them, up to all; so of the points of all replicates."""
     blocks = sorted({study.arguments.blocks // share for share in _SHARES} - {0})
     parts = [measure(comm, study.book, study.scenarios(study.normal), part, levels=(ES_LEVEL,)) for part in blocks]
-    return [Point("monte-carlo", each.scenarios, each.at(ES_LEVEL).expected_shortfall) for each in (*parts, losses)]
+    plain = [Point("monte-carlo", each.scenarios, each.at(ES_LEVEL).expected_shortfall) for each in (*parts, losses)]
+    if not sampled:
+        return plain
+    return plain + [Point("importance", points * sampled.replicates, estimate) for points, estimate in sampled.convergence]
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from examples.risk.market.found import Found
 from examples.risk.market.incremental import Incremental, marginal
 from examples.risk.market.study import Source, Study
 from examples.risk.market.valuation import value_today
+
+if TYPE_CHECKING:
+    from examples.risk.market.importance import Sampled
 
 
 def result(study: Study, found: Found, origin: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,6 +45,7 @@ def result(study: Study, found: Found, origin: Mapping[str, Any]) -> dict[str, A
         "figures": {
             **_losses(found.losses),
             "components": dict(zip(study.book.names, found.losses.at(ES_LEVEL).components.tolist(), strict=True)),
+            "importance_sampling": _sampled(found.sampled) if found.sampled else None,
             "incremental": _incremental(study, found.incremental) if found.incremental else None,
             "backtest": told_backtest(found.backtest) if found.backtest else None,
             "stressed": _losses(found.stressed) if found.stressed else None,
@@ -100,6 +104,20 @@ def _losses(losses: Losses) -> dict[str, Any]:
             "revalued_share": screening.revalued / losses.scenarios,
             "everything_revalued_because": screening.reason or None,
         },
+    }
+
+
+def _sampled(sampled: Sampled) -> dict[str, Any]:
+    return {
+        "points": sampled.points,
+        "replicates": sampled.replicates,
+        "tilt": asdict(sampled.tilt),
+        "value_at_risk": dict(zip(map(str, sampled.levels), (each.told() for each in sampled.value_at_risk), strict=True)),
+        "expected_shortfall": dict(
+            zip(map(str, sampled.levels), (each.told() for each in sampled.expected_shortfall), strict=True)
+        ),
+        "bound": sampled.bound,
+        "revalued": sampled.revalued,
     }
 
 

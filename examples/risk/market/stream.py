@@ -1,7 +1,7 @@
 """The way of a scenario: through a quick screen over a narrow range, an accurate one over a wide range, and to its valuation.
 
-The first screen tells for most that their loss is below the lowest threshold. The second tells of the rest which losses surely are
-beyond the lowest quantile: these are valued at once. Those close to the quantile are put off, until all have been seen and the
+The first screen tells for most that their loss is below the lowest threshold; the second does so for nearly all others. What either
+sees well beyond the lowest quantile is valued at once. What is close to the quantile is put off, until all have been seen and the
 quantile is known but for the screen's error: then only what can be beyond it is valued.
 """
 
@@ -93,7 +93,9 @@ class Stream:
         self._screens[0](moves, profit, outside)
         inside = ~outside
         self._tally.count(profit, inside)
-        self._to_screen.push(moves, np.flatnonzero((profit <= self._limits[0]) | outside), numbers, inside)
+        sure = (profit <= self._sure) & inside
+        self._to_value.push(moves, np.flatnonzero(sure), numbers, inside)
+        self._to_screen.push(moves, np.flatnonzero(((profit <= self._limits[0]) | outside) & ~sure), numbers, inside)
 
     def flush(self) -> None:
         """Let no scenario wait, but those that are put off."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from examples.risk.market.arguments import COVARIANCES
 from examples.risk.market.figures import ES_LEVEL, Losses
@@ -12,6 +12,9 @@ from examples.risk.market.found import Found
 from examples.risk.market.report import told_backtest
 from examples.risk.market.study import Study
 from examples.risk.numerics.estimates import Estimate
+
+if TYPE_CHECKING:
+    from examples.risk.market.importance import Sampled
 
 
 def table(study: Study, found: Found) -> str:
@@ -25,6 +28,8 @@ def table(study: Study, found: Found) -> str:
         **{f"VaR {each.level:.1%}": _told_interval(each.value_at_risk, each.interval) for each in losses.measures},
         f"ES {ES_LEVEL:.1%}": _told_estimate(found.shortfall),
     }
+    if found.sampled:
+        rows["by importance"] = _told_sampled(found.sampled)
     if found.stressed and study.stressed:
         window = f"from {study.stressed.first} to {study.stressed.last}"
         rows["stressed ES"] = f"{_told_estimate(found.stressed.at(ES_LEVEL).expected_shortfall)}, as things moved {window}"
@@ -54,6 +59,12 @@ def _told_estimate(estimate: Estimate) -> str:
 
 def _told_interval(value: float, interval: tuple[float, float]) -> str:
     return f"{_money(value)}, between {_money(interval[0])} and {_money(interval[1])}"
+
+
+def _told_sampled(sampled: Sampled) -> str:
+    shortfall = sampled.expected_shortfall[sampled.levels.index(ES_LEVEL)]
+    drawn = f"{sampled.replicates} replicates of {sampled.points:,} Sobol' points"
+    return f"ES {ES_LEVEL:.1%} {_told_estimate(shortfall)}, from {drawn}"
 
 
 def _told_backtest(told: Mapping[str, Any]) -> str:

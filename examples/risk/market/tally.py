@@ -78,8 +78,9 @@ class Tally:
 
     def count(self, profits: npt.NDArray[np.float32], chosen: npt.NDArray[np.bool_]) -> None:
         """Count the chosen ones in the histogram of losses; what is beyond its ends goes into the bins there."""
-        places = (profits + np.float32(self._plan.edges[0])) * np.float32(-self._per_bin)
-        np.clip(places, 0, self._bins - 1, out=places)
+        places = profits * np.float32(-self._per_bin)
+        np.subtract(places, np.float32(self._plan.edges[0] * self._per_bin), out=places)
+        places.clip(0, self._bins - 1, out=places)
         np.copyto(places, self._bins, where=~chosen)
         self._counts += np.bincount(places.astype(np.intp), minlength=self._bins + 1)[:-1]
 
@@ -93,12 +94,12 @@ class Tally:
             numbers: of the scenarios, counted through all blocks, (m,).
         """
         self.revalued += len(losses)
-        tail = losses >= self.lowest
-        if not tail.any():
+        tail = np.flatnonzero(losses >= self.lowest)
+        if not len(tail):
             return
         found = losses[tail]
         rows = np.empty((len(found), self._layout.columns))
-        np.negative(profits[:, tail].T, out=rows[:, : self._layout.underlyings])
+        np.negative(profits.take(tail, axis=1).T, out=rows[:, : self._layout.underlyings])
         rows[:, -3], rows[:, -2], rows[:, -1] = found, np.square(found), 1.0
         self._losses.append(found)
         self._pending.append(rows)
@@ -107,8 +108,9 @@ class Tally:
         self._kept.append(rows[within])
         if self._waiting >= _PENDING:
             self._sum()
-        if len(self._worst) < WORST or found.max() >= self._worst[-1, 0]:
-            self._rank(found, numbers[tail], moves[:, tail])
+        near = found >= self._worst[-1, 0] if len(self._worst) == WORST else np.ones(len(found), np.bool_)
+        if near.any():
+            self._rank(found[near], numbers[tail[near]], moves[:, tail[near]])
 
     def _sum(self) -> None:
         """Add what is pending: losses above this many tops of brackets are surely beyond these levels' quantiles."""

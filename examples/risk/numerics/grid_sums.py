@@ -45,12 +45,16 @@ class GridSums:
         Raises:
             OverflowError: a number is larger than the sums may be, or is none.
         """
-        if not np.all(np.abs(parts) <= self._largest):
-            raise OverflowError(f"a part of {np.abs(parts).max():g} is beyond the bound of {self._largest:g}, or is not a number")
-        upper = (parts + self._coarse) - self._coarse
-        lower = parts - upper
-        lower = (lower + self._fine) - self._fine
-        self.state += np.stack((upper, lower)).reshape(2, -1, self.state.shape[1]).sum(axis=1)
+        rows = np.asarray(parts, np.float64).reshape(-1, self.state.shape[1])
+        most = np.abs(rows).max(initial=0.0)
+        if not most <= self._largest:
+            raise OverflowError(f"a part of {most:g} is beyond the bound of {self._largest:g}, or is not a number")
+        upper = (rows + self._coarse) - self._coarse
+        lower = rows - upper
+        lower += self._fine
+        lower -= self._fine
+        self.state[0] += np.add.reduce(upper, axis=0)
+        self.state[1] += np.add.reduce(lower, axis=0)
 
     def reduce(self, comm: Communicator) -> Reals:
         """The sums over all ranks, (count,); collective, 16 bytes a sum."""

@@ -39,6 +39,9 @@ def test_values_have_units() -> None:
     assert read("--no-stress").stress is None
     assert (read().backtest, read("--backtest").backtest, read("--backtest", "250").backtest) == (0, 500, 250)
     assert read("--backtest", "all").backtest is None
+    assert (read().replicates, read("--sampling", "importance").replicates) == (None, (16, 4))
+    assert read("--sampling", "importance", "--points", "40k", "--replicates", "8").replicates == (8, 16)
+    assert read("--model", "bootstrap", "--bootstrap-days", "5d").bootstrap_days == 5
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -46,7 +49,7 @@ def test_all_problems_are_told_at_once() -> None:
     words = (
         "--prices nowhere.csv --horizon 0d --scenarios 10 --model cauchy --degrees 2 --seed -1 --covariance mine --from 2015-01-01 "
         "--to 2014-01-01 --rate 200% --stress-from crisis --no-stress --checkpoint-every never --speed high "
-        "--backtest soon"
+        "--backtest soon --sampling quick"
     )
     with pytest.raises(BadArguments) as caught:
         read_arguments(words.split())
@@ -67,6 +70,7 @@ def test_all_problems_are_told_at_once() -> None:
         "--no-stress: and a window of stress are both given",
         "--seed: is '-1'",
         "--checkpoint-every: is 'never'",
+        "--sampling: is 'quick', but must be monte-carlo or importance",
         "--backtest: is 'soon', but must be a whole number from 1 on",
     ):
         assert part in told
@@ -77,6 +81,8 @@ def test_arguments_of_another_model_are_refused() -> None:
     for words, told in (
         (["--model", "normal", "--degrees", "5"], "--degrees: means nothing with --model normal"),
         (["--model", "bootstrap", "--covariance", "ewma"], "--covariance: means nothing with --model bootstrap"),
+        (["--model", "bootstrap", "--sampling", "importance"], "--sampling: importance is for --model t or normal"),
+        (["--points", "4k"], "--points: needs --sampling importance"),
         (["--bootstrap-days", "5"], "--bootstrap-days: means nothing with --model t"),
         (["--model", "bootstrap", "--bootstrap-days", "20"], "--bootstrap-days: is 20 days, but must not be more than the horizon"),
     ):

@@ -23,7 +23,7 @@ HOLDINGS = ["AAA,share,900,,,", "CCC,share,-200,,,"] + [
         ("CCC", "put", -400, 100, 0.5, 0.35),
     )
 ]
-PHASES = ("losses", "stressed", "incremental", "backtest", "convergence")
+PHASES = ("losses", "stressed", "importance", "incremental", "backtest", "convergence")
 CHARTS = {"distribution.svg", "components.svg", "backtest.svg", "convergence.svg"}
 
 
@@ -47,7 +47,20 @@ def test_results_are_the_same_bytes_on_any_number_of_ranks(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Tables, charts and the figures of result.json are the same from one, two and three ranks; components add up to the whole."""
-    asked = [*words, "--plots", "--incremental", "--backtest", "20", "--out"]
+    asked = [
+        *words,
+        "--plots",
+        "--incremental",
+        "--backtest",
+        "20",
+        "--sampling",
+        "importance",
+        "--points",
+        "4k",
+        "--replicates",
+        "8",
+    ]
+    asked.append("--out")
     assert main(Alone(), [*asked, str(tmp_path / "1")]) == 0
     table = capsys.readouterr().out
     assert run_ranks(2, lambda comm: main(comm, [*asked, str(tmp_path / "2")])) == [0, 0]
@@ -69,8 +82,13 @@ def test_results_are_the_same_bytes_on_any_number_of_ranks(
         assert first[chart].endswith(b"</svg>\n")
     marks = first["distribution.svg"].decode()
     assert all(f">{mark}</text>" in marks for mark in ("VaR 95.0%", "VaR 97.5%", "VaR 99.0%", "VaR 99.9%", "ES 97.5%"))
+    sampled = figures["importance_sampling"]
+    assert (sampled["points"], sampled["replicates"], sampled["bound"]) == (4096, 8, 0)
+    error = figures["expected_shortfall"]["0.975"]["standard_error"]
+    assert abs(sampled["expected_shortfall"]["0.975"]["value"] - shortfall) < 3.5 * error
+    assert sampled["expected_shortfall"]["0.975"]["standard_error"] < error / 2
     points = rows(tmp_path / "1" / "convergence.csv")[1:]
-    assert [row[:2] for row in points] == [["monte-carlo", "4096"], ["monte-carlo", "20480"]]
+    assert [row[:2] for row in points] == [["monte-carlo", "4096"], ["monte-carlo", "20480"], ["importance", "32768"]]
     components = rows(tmp_path / "1" / "components.csv")
     assert components[-1][:4] == ["total", str(told["portfolio"]["value"]), str(shortfall), "1.0"]
     for name, value, part, share, growth, added, most in components[1:-1]:
