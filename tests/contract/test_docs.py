@@ -22,6 +22,9 @@ PAGES = [
     Path("examples/genomics/kmers/README.md"),
     Path("examples/genomics/unitigs/README.md"),
     Path("examples/genomics/gwas/README.md"),
+    Path("examples/risk/README.md"),
+    Path("examples/risk/market/README.md"),
+    Path("examples/risk/american/README.md"),
     Path("CONTRIBUTING.md"),
     Path("docs/how-to/spot.md"),
 ]

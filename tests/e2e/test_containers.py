@@ -119,10 +119,19 @@ def test_genomics_image_counts_a_genome(podman: Podman, images: dict[str, str], 
     assert json.loads((results / "kmers" / "summary.json").read_text())["distinct"] == 4_848_261
 
 
-def test_risk_image_has_scipy(podman: Podman, images: dict[str, str]):
-    """The risk image has scipy beside the base's own numpy, and is still not root."""
-    text = "import os, numpy, scipy.stats; print(os.getuid(), scipy.stats.norm.cdf(0.0))"
-    assert podman("run", "--rm", "--network", "none", "--entrypoint", "python3", images["risk"], "-c", text).split() == [
-        "1000",
-        "0.5",
+def test_risk_image_prices_a_contract_of_a_yaml_file(podman: Podman, images: dict[str, str]):
+    """The risk image has its workloads, scipy and ruamel.yaml beside the base's own numpy, and is still not root."""
+    words = [
+        "--contract",
+        "examples/risk/data/heston-puts.yaml",
+        "--paths",
+        "8192",
+        "--lower-paths",
+        "8192",
+        "--no-upper",
+        "--out",
+        "/tmp/out",
     ]
+    run = ["run", "--rm", "--network", "none", "--entrypoint", "python3", "--workdir", "/home/batchhpc", images["risk"]]
+    assert "lower bound" in podman(*run, "-m", "examples.risk.american", *words)
+    assert podman(*run, "-c", "import os; print(os.getuid())").split() == ["1000"]

@@ -6,15 +6,16 @@ at which they add up to 1 - level, and expected shortfall is (Rockafellar and Ur
     ES = VaR + sum of w_i (L_i - VaR)+ / (n (1 - level)).
 
 Which tilt is best is told by a pilot: a sample with weights v gives the second moment that another tilt with weights w would have,
-E_w[(w g)^2] = E_v[v w g^2], for g = 1{L > VaR} and g = (L - VaR)+; that with the least is taken. Plain, antithetic and Sobol' draws
-without weights are there for comparison.
+E_w[(w g)^2] = E_v[v w g^2], for g = 1{L > VaR} and g = (L - VaR)+; that with the least is taken. The spreads of the other axes are
+those of the pilot's tail, or a part of the way there (the cross-entropy method: Rubinstein and Kroese 2004). Plain, antithetic and
+Sobol' draws without weights are there for comparison.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, product
 
 import numpy as np
@@ -34,12 +35,15 @@ from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
 
 Reals = npt.NDArray[np.float64]
+LIMIT = 20.0  # standard deviations that a factor moves at most; see `Sampler`
 PILOT = -1  # the replicate whose draws choose the tilt
 _PILOT_BLOCKS = 4
-_PILOT_TILT = Tilt(scale=0.4)  # large moves in all directions, so that all tilts can be judged
+_PILOT_SCALE = 0.6  # large moves in all directions, so that all tilts can be judged
 _SHIFTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
-_SCALES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
+_SCALES = (0.7, 0.6, 0.5, 0.35, 0.2, 0.0)  # see `chi_square_scale`
 _MARGIN = 2.0  # times the tail of the least level: so many losses are known exactly
+_SPREADS = (0.0, 0.25, 0.5, 0.75, 1.0)  # how much of the tail's spread is taken on
+_LEAST_SPREAD = 0.1
 _VAR_LEVEL = 0.99  # whose quantile the tilt is to serve, besides expected shortfall at ES_LEVEL
 
 
@@ -114,59 +118,89 @@ class Sampler:
         degrees: of freedom; infinite for the normal distribution.
         seed: of the draws.
         exact: value all losses that count; else the screen serves for them, too, and the figures are off by its bound at most.
+        limit: standard deviations that a factor moves at most. Under a t distribution of log-returns exp(x) has no mean, so a book
+            that is short of anything has no expected shortfall; plain sampling does not show that, for it draws such moves too
+            seldom, but draws that seek large moves do. At the default a factor is at the limit once in 100,000 draws of t4.
     """
 
-    def __init__(self, comm: Communicator, book: Book, covariance: Reals, degrees: float, seed: int, *, exact: bool = True) -> None:
+    def __init__(
+        self,
+        comm: Communicator,
+        book: Book,
+        covariance: Reals,
+        degrees: float,
+        seed: int,
+        *,
+        exact: bool = True,
+        limit: float = LIMIT,
+    ) -> None:
         self.comm, self.seed, self.exact = comm, seed, exact
         valuation, scenarios = Valuation(book), Elliptical(covariance, degrees, seed)
         screens = Screens(comm, book, scenarios, valuation)
         self.losses = Losses(valuation, None if screens.reason else screens.screen(screens.second[-1]))
         spread = scenarios.scale if math.isinf(degrees) else scenarios.scale * math.sqrt((degrees - 2) / degrees)
-        self.axes = Axes(covariance, degrees, sensitivities(book, valuation, spread))
+        self.axes = Axes(covariance, degrees, sensitivities(book, valuation, spread), limit)
 
     def block(self, uniforms: Uniforms, number: int, tilt: Tilt) -> tuple[Reals, Reals]:
         """Losses and weights of a replicate's block, (BLOCK,) each."""
         drawn = self.axes.draw(uniforms.block(number), tilt)
         losses = self.losses(self.axes.moves(drawn, tilt.axis))
-        return losses, tilt.weights(drawn.normals[0], drawn.chi_square(self.axes.degrees), self.axes.degrees)
+        return losses, tilt.weights(drawn.normals, drawn.chi_square(self.axes.degrees), self.axes.degrees)
 
     def pilot(self, least_level: float) -> tuple[Tilt, float]:
         """The best tilt, and a threshold that is safely below the quantile of a level; the same on all ranks."""
         return tuple(self.comm.bcast(self._pilot(least_level) if self.comm.rank == 0 else None))
 
     def _pilot(self, least_level: float) -> tuple[Tilt, float]:
-        axes, neutral = self.axes, _PILOT_TILT
+        axes = self.axes
+        neutral = Tilt(scale=chi_square_scale(_PILOT_SCALE, axes.degrees))
         uniforms = Uniforms("sobol", axes.dimensions, self.seed, PILOT)
         parts = []
         for number in range(_PILOT_BLOCKS):
             drawn = axes.draw(uniforms.block(number), neutral)
-            losses = self.losses(axes.moves(drawn, 0))
             chi_square = drawn.chi_square(axes.degrees)
-            other = axes.rotations[1, :, 0] @ axes.rotations[0] @ drawn.normals  # the same draws' part along the other axis
-            counts = neutral.weights(drawn.normals[0], chi_square, axes.degrees)
-            parts.append((losses, counts, drawn.normals[0], other, np.empty(0) if chi_square is None else chi_square))
-        losses, counts, *firsts, chi_square = (np.concatenate(each) for each in zip(*parts, strict=True))
+            counts = neutral.weights(drawn.normals, chi_square, axes.degrees)
+            squares = np.ones(BLOCK) if chi_square is None else chi_square
+            parts.append(np.vstack([self.losses(axes.moves(drawn, 0)), counts, squares, drawn.normals]))
+        losses, counts, squares, *rows = np.concatenate(parts, axis=1)
+        normals = np.array(rows)
+        normals_of = [normals, axes.rotations[1].T @ axes.rotations[0] @ normals]  # the same draws along the other axes
         targets = []
         for level, excess in ((_VAR_LEVEL, False), (ES_LEVEL, True)):
             at_risk = figures([(losses, counts)], len(losses), (level,))[0, 0]
             gain = np.maximum(losses - at_risk, 0.0) if excess else (losses > at_risk).astype(np.float64)
             targets.append(counts * gain * gain / (counts * gain).mean() ** 2)
+        tail = counts * (losses >= at_risk)
         importance = sum(targets) / len(losses)
-        heavy = math.isfinite(axes.degrees)
-        y = chi_square if heavy else None
+        chi_square = squares if math.isfinite(axes.degrees) else None
 
         def cost(tilt: Tilt) -> float:
-            return float((importance * tilt.weights(firsts[tilt.axis], y, axes.degrees)).sum())
+            return float((importance * tilt.weights(normals_of[tilt.axis], chi_square, axes.degrees)).sum())
 
+        tried = tilts(axes.degrees)
+        best = min(tried, key=cost)
+        spreads = (tail * np.square(normals_of[best.axis][1:])).sum(axis=1) / tail.sum()
+        best = min((replace(best, spreads=_spreads(spreads, share)) for share in _SPREADS), key=cost)
         threshold = figures([(losses, counts)], len(losses), (1 - _MARGIN * (1 - least_level),))[0, 0]
-        return min(tilts(heavy=heavy), key=cost), float(threshold)
+        return best, float(threshold)
 
 
-def tilts(*, heavy: bool) -> list[Tilt]:
-    """All that are tried; the chi-square has a scale only if the model is heavy-tailed."""
+def _spreads(squares: Reals, share: float) -> tuple[float, ...]:
+    """Deviations between 1 and those that the tail's draws have, of their mean squares."""
+    kept = np.where(np.abs(squares - 1) > _LEAST_SPREAD, squares, 1.0) if share else np.ones(0)
+    return tuple(np.sqrt(np.maximum(1 + share * (kept - 1), 0.5)).tolist())
+
+
+def tilts(degrees: float) -> list[Tilt]:
+    """All that are tried."""
     ways = ((False, 0), (True, 0), (True, 1))
-    shifted = product(_SHIFTS, _SCALES if heavy else (1.0,), ways)
-    return [Tilt(shift, scale, both, axis) for shift, scale, (both, axis) in shifted]
+    scales = sorted({chi_square_scale(each, degrees) for each in _SCALES})
+    return [Tilt(shift, scale, both, axis) for shift, scale, (both, axis) in product(_SHIFTS, scales, ways)]
+
+
+def chi_square_scale(change: float, degrees: float) -> float:
+    """The scale theta that takes the mean of the chi-square down by so many times sqrt(2) of its standard deviations."""
+    return max(0.25, 1 - 2 * change / math.sqrt(degrees))
 
 
 def figures(parts: Sequence[tuple[Reals, Reals]], points: int, levels: Iterable[float]) -> Reals:

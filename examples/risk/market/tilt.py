@@ -12,7 +12,8 @@ A draw then counts
     w = exp(mu^2 / 2 - mu z_1) theta^(nu / 2) exp(y / (2 theta) - y / 2).
 
 Where both directions of an axis lose, as with options sold and hedged, z_1 has mean mu or -mu with probability 1/2, and the first
-factor of w is exp(mu^2 / 2) / cosh(mu z_1).
+factor of w is exp(mu^2 / 2) / cosh(mu z_1). The loss's curvature makes other axes spread less in the tail where they gain, and more
+where they lose: there z_i is drawn with deviation s_i, and w has the factors s_i exp(z_i^2 / (2 s_i^2) - z_i^2 / 2).
 """
 
 from __future__ import annotations
@@ -40,26 +41,31 @@ class Tilt:
         scale: theta of the chi-square; below 1 makes large moves of everything more common.
         both: whether the shift goes both ways.
         axis: 0: the first column of A is the loss's slope; 1: it is the loss's greatest upward curvature.
+        spreads: s_i of the second and the following axes; none beyond the last that is given.
     """
 
     shift: float = 0.0
     scale: float = 1.0
     both: bool = False
     axis: int = 0
+    spreads: tuple[float, ...] = ()
 
-    def weights(self, first: Reals, chi_square: Reals | None, degrees: float) -> Reals:
+    def weights(self, normals: Reals, chi_square: Reals | None, degrees: float) -> Reals:
         """What draws count, (m,): the model's density over theirs.
 
         Args:
-            first: normals of the first axis, (m,).
+            normals: z, (factors, m).
             chi_square: y, (m,); None for the normal distribution.
             degrees: of freedom.
         """
-        mu, theta = self.shift, self.scale
+        mu, theta, first = self.shift, self.scale, normals[0]
         log = -np.logaddexp(mu * first, -mu * first) + math.log(2) if self.both else -mu * first
         log += mu * mu / 2
         if chi_square is not None and theta != 1:
             log += chi_square * (0.5 / theta - 0.5) + 0.5 * degrees * math.log(theta)
+        for spread, normal in zip(self.spreads, normals[1:], strict=False):
+            if spread != 1:
+                log += math.log(spread) + (0.5 / spread**2 - 0.5) * np.square(normal)
         return np.asarray(np.exp(log))
 
 
@@ -87,6 +93,7 @@ class Axes:
         covariance: over the horizon, (factors, factors).
         degrees: of freedom, more than 2; infinite for the normal distribution.
         sensitivities: of the book's loss.
+        limit: of each factor's moves, in its standard deviations: larger ones are taken as so large.
 
     Attributes:
         degrees: as given.
@@ -94,8 +101,9 @@ class Axes:
         rotations: the axes that begin with the slope, and those that begin with the curvature, (2, factors, factors).
     """
 
-    def __init__(self, covariance: Reals, degrees: float, sensitivities: Sensitivities) -> None:
+    def __init__(self, covariance: Reals, degrees: float, sensitivities: Sensitivities, limit: float) -> None:
         self.degrees = degrees
+        self._limit = (limit * np.sqrt(np.diag(covariance)))[:, None].astype(np.float32)
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         slope, curvature = root.T @ sensitivities.slope, root.T @ sensitivities.curvature @ root
@@ -111,6 +119,8 @@ class Axes:
         normals = np.empty((self.dimensions - heavy, uniforms.shape[1]))
         normals[0] = _shifted(uniforms[0], tilt)
         ndtri(uniforms[1 + heavy :], out=normals[1:])
+        spread = 1 + len(tilt.spreads)
+        normals[1:spread] *= np.array(tilt.spreads)[:, None]
         if self._mixing is None:
             return Drawn(normals, None)
         factor = np.empty(BLOCK)
@@ -122,7 +132,7 @@ class Axes:
         moves = self._roots[axis] @ drawn.normals
         if drawn.factor is not None:
             moves *= drawn.factor
-        return np.asarray(moves, np.float32)
+        return np.asarray(np.clip(moves.astype(np.float32), -self._limit, self._limit))
 
 
 def _shifted(uniforms: Reals, tilt: Tilt) -> Reals:
