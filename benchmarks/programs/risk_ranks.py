@@ -19,11 +19,12 @@ from mpi4py import MPI
 
 from benchmarks import risk_inputs
 from benchmarks.american_runs import Phases, max_call
-from benchmarks.counting import Counting
+from benchmarks.waiting import Waiting
 from examples.risk.american.arguments import read_arguments
 from examples.risk.american.price import price_all
 from examples.risk.american.sweep import BLOCK
 from examples.risk.market import tail
+from examples.risk.numerics.traffic import Counted
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Communicator
 from examples.workload.restart import Restart
@@ -52,15 +53,16 @@ def american(comm: Communicator, _: CheckpointPlan) -> None:
 
 def run(work: Callable[[Communicator, CheckpointPlan], None]) -> dict[str, Any]:
     """What all ranks say of one run."""
-    counting = Counting(MPI.COMM_WORLD)
+    waiting = Waiting(MPI.COMM_WORLD)
+    counted = Counted(waiting.comm)
     place = MPI.COMM_WORLD.bcast(tempfile.mkdtemp() if EVERY and MPI.COMM_WORLD.rank == 0 else None)
     before = Kept.saves
     MPI.COMM_WORLD.Barrier()
     start, cpu = time.perf_counter(), time.process_time()
     with Path(os.devnull).open("w", encoding="utf-8") as silent, contextlib.redirect_stderr(silent):
-        work(counting.comm, CheckpointPlan(place, EVERY or 60.0))
+        work(counted, CheckpointPlan(place, EVERY or 60.0))
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    told = MPI.COMM_WORLD.allgather((wall, cpu, counting.waiting, counting.calls, counting.bytes))
+    told = MPI.COMM_WORLD.allgather((wall, cpu, waiting.cpu, counted.traffic.collectives, counted.traffic.bytes))
     if place and MPI.COMM_WORLD.rank == 0:
         shutil.rmtree(place)
     walls, cpus, waits, calls, sent = zip(*told, strict=True)
