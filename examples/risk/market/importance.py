@@ -21,6 +21,7 @@ from itertools import groupby, product
 import numpy as np
 import numpy.typing as npt
 
+from batchhpc.rank import Progress
 from examples.risk.market.book import Book
 from examples.risk.market.elliptical import Elliptical
 from examples.risk.market.figures import ES_LEVEL, LEVELS
@@ -152,7 +153,7 @@ class Sampler:
         return tuple(self.comm.bcast(self._pilot(least_level) if self.comm.rank == 0 else None))
 
     def _pilot(self, least_level: float) -> tuple[Tilt, float]:
-        axes = self.axes
+        axes, self.losses.threshold = self.axes, math.inf
         neutral = Tilt(scale=chi_square_scale(_PILOT_SCALE, axes.degrees))
         uniforms = Uniforms("sobol", axes.dimensions, self.seed, PILOT)
         parts = []
@@ -255,14 +256,17 @@ def measure_by_replicates(
     shares = [rank * replicates * blocks // comm.size for rank in range(comm.size + 1)]
     outgoing: list[list[tuple[int, Reals, Reals]]] = [[] for _ in range(comm.size)]
     uniforms: Uniforms | None = None
-    for unit in range(shares[comm.rank], shares[comm.rank + 1]):
-        replicate, block = divmod(unit, blocks)
-        if uniforms is None or uniforms.replicate != replicate:
-            uniforms = Uniforms(kind, sampler.axes.dimensions, sampler.seed, replicate)
-        drawn, weights = sampler.block(uniforms, block, used)
-        tail = drawn >= threshold - losses.bound
-        owner = int(np.searchsorted(shares, replicate * blocks, side="right")) - 1  # who has the replicate's first block
-        outgoing[owner].append((replicate, drawn[tail], weights[tail]))
+    mine = range(shares[comm.rank], shares[comm.rank + 1])
+    with Progress(len(mine) * BLOCK, "points", comm) as progress:
+        for unit in mine:
+            replicate, block = divmod(unit, blocks)
+            if uniforms is None or uniforms.replicate != replicate:
+                uniforms = Uniforms(kind, sampler.axes.dimensions, sampler.seed, replicate)
+            drawn, weights = sampler.block(uniforms, block, used)
+            tail = drawn >= threshold - losses.bound
+            owner = int(np.searchsorted(shares, replicate * blocks, side="right")) - 1  # who has the replicate's first block
+            outgoing[owner].append((replicate, drawn[tail], weights[tail]))
+            progress.advance(BLOCK)
     own, outgoing[comm.rank] = outgoing[comm.rank], []
     incoming = comm.alltoall(outgoing)
     incoming[comm.rank] = own

@@ -114,6 +114,14 @@ def test_the_screen_alone_is_within_its_bound() -> None:
         assert abs(left.value - right.value) <= quick.bound
 
 
+def test_a_run_does_not_depend_on_the_runs_before_it() -> None:
+    """Asked twice, a sampler gives the same, whatever it was asked in between."""
+    sampler = Sampler(Alone(), random_book(2, 8), covariance(3), 4.0, 3)
+    first = measure_by_replicates(sampler, 1, 2, levels=LEVELS)
+    measure_by_replicates(sampler, 1, 2, kind="sobol", levels=(0.95,))
+    assert measure_by_replicates(sampler, 1, 2, levels=LEVELS) == first
+
+
 def test_both_ways_of_a_shift_count_right() -> None:
     """A loss on moves either way, as of options sold and hedged, has the same figures under a two-way shift."""
     found = sampled(hedged(random_book(2, 8)), tilt=Tilt(1.5, 0.6, both=True, axis=1))
