@@ -1,8 +1,9 @@
 """American options by Longstaff and Schwartz: CPU time of a path's step, and of a price to a given error, against other programs.
 
-A path's step is one path from one exercise date to the next. Two kinds of work: finding the policy, which is all that the
-textbook's program does (it prices on the same paths), and that with a price on fresh paths, which is what QuantLib's engines do.
-Our price includes its controls. All have the same paths, dates and powers of the spot; JAX is compiled beforehand.
+A path's step is one path from one exercise date to the next. Finding the policy is all that the textbook's program does (it
+prices on the same paths); policy, and price on fresh paths without controls, is what QuantLib's engines do. Beside that stand the
+policy alone, and policy and price with controls, which the peers have not, so that errors differ. Dates are the same, and for one
+asset powers of the spot; JAX is compiled beforehand. At equal error ours has its controls.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +21,22 @@ from benchmarks.peers import least_squares, quantlib
 from benchmarks.peers.versions import versions
 from benchmarks.report import run
 from examples.risk.american.lower import Draws
+from examples.risk.american.priced import in_money
 from examples.risk.american.trades import Trade
+from examples.risk.numerics.estimates import Estimate
 from tests.unit.risk.american.references import MAX_CALLS, PUTS
 
 UNIT = "ns a path-step"
 PATHS, PEER_PATHS, BASKET_PATHS = 131_072, 16_384, 2_048  # ours and the textbook's; QuantLib's: its time is in proportion
 DATES, BASKET_DATES, ASSETS, SPOT, BASKET_SPOT = 50, 9, 5, 36.0, 100.0
-ERROR, POLICY_PATHS, PRICE_PATHS = 0.001, 32_768, 4_096  # of the price to a given error
+ERROR, POLICY_PATHS, PRICE_PATHS, BASKET_PRICE_PATHS = 0.001, 32_768, 4_096, 1_048_576  # at equal error; the last is QuantLib's
 NEAR = 0.01  # beside three standard errors: a policy of four functions is not the best one
 PUT, PUT_UNIT = PUTS[0], 365 / (quantlib.INTERVAL * DATES)  # years of the contract in one of QuantLib
 BASKET_UNIT = 3 * 365 / (quantlib.INTERVAL * BASKET_DATES)
-Works = Mapping[str, Callable[[], Sample]]
+BASKET_PRICE = next(each.price for each in MAX_CALLS if (each.assets, each.spot) == (ASSETS, BASKET_SPOT))
+BASKET_PEER = "QuantLib MCAmericanBasketEngine, 21 functions"
+KINDS, PRECISIONS = ("plain", "antithetic"), ("f64", "f32")
+FOUND, PRICED, CONTROLLED = "policy", "policy and price", "policy and price with controls"
 
 
 def measure(options: Options) -> list[Row]:
@@ -41,7 +48,8 @@ def _policies(options: Options) -> list[Row]:
     peers: dict[str, least_squares.Price] = {"textbook numpy": least_squares.textbook}
     peers |= {f"JAX {name}": least_squares.jax_compiled(dtype) for name, dtype in (("f64", np.float64), ("f32", np.float32))}
     steps = PATHS * DATES
-    works = {name: _found(put(SPOT, PUT.volatility, PUT.years), steps, single=name == "f32") for name in ("f64", "f32")}
+    trade = put(SPOT, PUT.volatility, PUT.years)
+    works = {name: _works(Phases(trade, single=name == "f32"), DATES, PUT.price)[FOUND] for name in PRECISIONS}
     for name, price in peers.items():
         _near("put", name, price(PATHS, 1), 0.01, PUT.price)  # compiles JAX, too
         works[name] = lambda price=price: per(UNIT, steps, lambda: price(PATHS, 2))  # type: ignore[misc]
@@ -51,29 +59,24 @@ def _policies(options: Options) -> list[Row]:
 
 
 def _puts(options: Options) -> list[Row]:
-    """Against QuantLib's engine of one asset: policy and price."""
-    works: dict[str, Callable[[], Sample]] = {}
+    """Against QuantLib's engine of one asset."""
     trade = put(SPOT, PUT.volatility, PUT.years)
-    for antithetic in (False, True):
-        kind = "antithetic" if antithetic else "plain"
-        for single in (False, True):
-            works[f"{kind}, {_precision(single)}"] = _priced(Phases(trade, single, antithetic), PATHS, DATES, PUT.price)
-        works[kind] = _quantlib_put(antithetic=antithetic)
+    works: dict[str, Callable[[], Sample]] = {kind: _quantlib_put(antithetic=kind == "antithetic") for kind in KINDS}
+    for kind in KINDS:
+        for precision in PRECISIONS:
+            phases = Phases(trade, single=precision == "f32", antithetic=kind == "antithetic")
+            works |= {f"{work}, {kind}, {precision}": each for work, each in _works(phases, DATES, PUT.price).items()}
     found = in_turns(works, options.repeats)
-    rows = []
-    for kind, factor in (("plain", 12), ("antithetic", 0)):
-        for precision in ("f64", "f32"):
-            must = factor if precision == "f64" else 0
-            name = f"{kind}, {precision}"
-            rows.append(
-                _row(f"put, policy and price, {name}", found[name], f"QuantLib MCAmericanEngine, {kind}", found[kind], must)
-            )
-    return rows
+    goals = {f"{PRICED}, plain, f64": 12}
+    return [
+        _row(f"put, {name}", found[name], f"QuantLib MCAmericanEngine, {kind}, {PRICED}", found[kind], goals.get(name, 0))
+        for kind in KINDS
+        for name in (f"{work}, {kind}, {precision}" for work in (PRICED, FOUND, CONTROLLED) for precision in PRECISIONS)
+    ]
 
 
 def _quantlib_put(*, antithetic: bool) -> Callable[[], Sample]:
-    option = quantlib.put(40.0, DATES, american=True)
-    process = quantlib.gbm(SPOT, 0.06 * PUT_UNIT, 0.0, PUT.volatility * PUT_UNIT**0.5)
+    option, process = _quantlib_terms()
     paths = PEER_PATHS // 2 if antithetic else PEER_PATHS
 
     def price() -> None:
@@ -83,70 +86,92 @@ def _quantlib_put(*, antithetic: bool) -> Callable[[], Sample]:
     return lambda: per(UNIT, 2 * PEER_PATHS * DATES, price)
 
 
+def _quantlib_terms() -> tuple[Any, Any]:
+    """The put, and the process of its spot."""
+    process = quantlib.gbm(SPOT, 0.06 * PUT_UNIT, 0.0, PUT.volatility * PUT_UNIT**0.5)
+    return quantlib.put(40.0, DATES, american=True), process
+
+
 def _baskets(options: Options) -> list[Row]:
     """Against QuantLib's engine of several assets."""
-    reference = next(each.price for each in MAX_CALLS if (each.assets, each.spot) == (ASSETS, BASKET_SPOT))
     trade = max_call(ASSETS, BASKET_SPOT)
-    works: dict[str, Callable[[], Sample]] = {}
-    for single in (False, True):
-        works[_precision(single)] = _priced(Phases(trade, single), PATHS, BASKET_DATES, reference)
-        works[f"policy, {_precision(single)}"] = _found(trade, PATHS * BASKET_DATES, single=single)
 
     def peer() -> None:
-        option, engine = quantlib.max_call(ASSETS, BASKET_SPOT, BASKET_UNIT, BASKET_DATES, BASKET_PATHS)
+        option, engine = quantlib.max_call(ASSETS, BASKET_SPOT, BASKET_UNIT, BASKET_DATES, BASKET_PATHS, calibrated=BASKET_PATHS)
         option.setPricingEngine(engine)
         option.NPV()
 
-    works["QuantLib"] = lambda: per(UNIT, 2 * BASKET_PATHS * BASKET_DATES, peer)
+    works: dict[str, Callable[[], Sample]] = {"QuantLib": lambda: per(UNIT, 2 * BASKET_PATHS * BASKET_DATES, peer)}
+    for precision in PRECISIONS:
+        phases = Phases(trade, single=precision == "f32")
+        works |= {f"{work}, {precision}": each for work, each in _works(phases, BASKET_DATES, BASKET_PRICE).items()}
     found = in_turns(works, options.repeats)
-    told = "QuantLib MCAmericanBasketEngine, 21 functions"
-    rows = []
-    for precision, factor in (("f64", 40), ("f32", 80)):
-        name = f"5-asset max-call, policy and price with controls, {precision}"
-        rows.append(_row(name, found[precision], told, found["QuantLib"], factor))
-        alone = f"5-asset max-call, policy, {precision}"
-        rows.append(_row(alone, found[f"policy, {precision}"], f"{told}, policy and price", found["QuantLib"], 0))
-    return rows
+    goals = {f"{PRICED}, f64": 40, f"{PRICED}, f32": 80}
+    return [
+        _row(f"5-asset max-call, {name}", found[name], f"{BASKET_PEER}, {PRICED}", found["QuantLib"], goals.get(name, 0))
+        for name in (f"{work}, {precision}" for work in (PRICED, FOUND, CONTROLLED) for precision in PRECISIONS)
+    ]
 
 
 def _equal_error(options: Options) -> list[Row]:
-    """The put until its standard error is 0.001; QuantLib's engine is asked for that error, and runs once."""
-    phases = Phases(put(SPOT, PUT.volatility, PUT.years), antithetic=True)
-    prices: list[tuple[float, float]] = []
-
-    def ours() -> None:
-        bound = phases.lower(phases.policy(POLICY_PATHS), Draws.independent(PRICE_PATHS, antithetic=True))
-        prices.append((40 * bound.value.value, 40 * bound.value.error))
-
-    samples = [per(UNIT, math.nan, ours) for _ in range(options.repeats)]
-    for price, error in prices:
-        _near("put", "ours", price, error, PUT.price)
-        if error > ERROR:
-            raise RuntimeError(f"put: the standard error is {error:.5f}, which is above {ERROR}")
-    option = quantlib.put(40.0, DATES, american=True)
-    process = quantlib.gbm(SPOT, 0.06 * PUT_UNIT, 0.0, PUT.volatility * PUT_UNIT**0.5)
+    """QuantLib's engines run once, to an error that takes them half a minute or more; ours, with controls, to a smaller one."""
+    option, process = _quantlib_terms()
     option.setPricingEngine(quantlib.monte_carlo_put(process, DATES, POLICY_PATHS // 2, error=ERROR, antithetic=True))
+    trade, draws = put(SPOT, PUT.volatility, PUT.years), {"put, antithetic": Draws.independent(PRICE_PATHS, antithetic=True)}
+    rows = _to_error(options, trade, draws, (option, "QuantLib MCAmericanEngine, antithetic"), PUT.price, factor=250)
+    option, engine = quantlib.max_call(ASSETS, BASKET_SPOT, BASKET_UNIT, BASKET_DATES, BASKET_PRICE_PATHS, calibrated=POLICY_PATHS)
+    option.setPricingEngine(engine)
+    draws = {
+        "5-asset max-call, antithetic": Draws.independent(24_576, antithetic=True),
+        "5-asset max-call, Sobol'": Draws.sobol(16_384),
+    }
+    return rows + _to_error(options, max_call(ASSETS, BASKET_SPOT), draws, (option, BASKET_PEER), BASKET_PRICE, factor=0)
+
+
+def _to_error(
+    options: Options, trade: Trade, ways: Mapping[str, Draws], peer: tuple[Any, str], reference: float, *, factor: int
+) -> list[Row]:
+    """Policies are found from as many paths on both sides.
+
+    Raises:
+        RuntimeError: a price is wrong, or our standard error is above theirs.
+    """
+    phases, (option, told) = Phases(trade, antithetic=True), peer
     theirs = [per(UNIT, math.nan, option.NPV)]
-    _near("put", "QuantLib", option.NPV(), option.errorEstimate(), PUT.price)
-    told = f"standard error {prices[-1][1]:.5f} (theirs {option.errorEstimate():.5f})"
-    times = 250
-    peer = f"QuantLib MCAmericanEngine, antithetic, and it must take {times} times as much"
-    return [Row(f"put: {told}", samples, peer, theirs, Goal("cpu", middle(theirs, "cpu") / times))]
+    _near(trade.name, "QuantLib", option.NPV(), option.errorEstimate(), reference)
+    limit, strike, rows = option.errorEstimate(), trade.contract.strike, []
+    for name, draws in ways.items():
+        found = Estimate(math.nan, math.nan)
+
+        def ours(draws: Draws = draws) -> None:
+            nonlocal found
+            found = in_money(phases.lower(phases.policy(POLICY_PATHS), draws).value, strike)
+
+        samples = [per(UNIT, math.nan, ours) for _ in range(options.repeats)]
+        _near(trade.name, "ours", found.value, found.error, reference)
+        if not found.error <= limit:
+            raise RuntimeError(f"{name}: the standard error is {found.error:.5f}, which is above {limit:.5f}")
+        work = f"{name}, controls: {found.value:.4f}, standard error {found.error:.5f}"
+        must = f", and it must take {factor} times as much" if factor else ""
+        goal = Goal("cpu", middle(theirs, "cpu") / factor) if factor else None
+        rows.append(Row(work, samples, f"{told}: {option.NPV():.4f}, {limit:.5f}{must}", theirs, goal))
+    return rows
 
 
-def _found(trade: Trade, steps: int, *, single: bool) -> Callable[[], Sample]:
-    return lambda: per(UNIT, steps, lambda: Phases(trade, single).policy(PATHS))
-
-
-def _priced(phases: Phases, paths: int, dates: int, reference: float) -> Callable[[], Sample]:
-    """Policy and price on as many fresh paths; the price must be right."""
+def _works(phases: Phases, dates: int, reference: float) -> Mapping[str, Callable[[], Sample]]:
+    """Policy alone; and with a price on as many fresh paths, without controls and with them, which must be right."""
     strike = phases.trade.contract.strike
 
-    def both() -> None:
-        bound = phases.lower(phases.policy(paths), Draws.independent(paths, antithetic=phases.antithetic))
-        _near(phases.trade.name, "ours", strike * bound.value.value, strike * bound.value.error, reference)
+    def priced(*, controlled: bool) -> None:
+        draws = Draws.independent(PATHS, antithetic=phases.antithetic)
+        found = in_money(phases.lower(phases.policy(PATHS), draws, controlled=controlled).value, strike)
+        _near(phases.trade.name, "ours", found.value, found.error, reference)
 
-    return lambda: per(UNIT, 2 * paths * dates, both)
+    return {
+        FOUND: lambda: per(UNIT, PATHS * dates, lambda: phases.policy(PATHS)),
+        PRICED: lambda: per(UNIT, 2 * PATHS * dates, lambda: priced(controlled=False)),
+        CONTROLLED: lambda: per(UNIT, 2 * PATHS * dates, lambda: priced(controlled=True)),
+    }
 
 
 def _near(name: str, whose: str, price: float, error: float, reference: float) -> None:
@@ -163,10 +188,6 @@ def _near(name: str, whose: str, price: float, error: float, reference: float) -
 def _row(work: str, ours: list[Sample], peer: str, theirs: list[Sample], factor: int) -> Row:
     must = f", and it must take {factor} times as much" if factor else ""
     return Row(work, ours, peer + must, theirs, Goal(UNIT, middle(theirs, UNIT) / factor) if factor else None)
-
-
-def _precision(single: bool) -> str:
-    return "f32" if single else "f64"
 
 
 BENCHMARK = Benchmark("american", measure, 3, lambda _: versions("numpy", "scipy", "QuantLib", "jax"))

@@ -88,10 +88,11 @@ class Phases:
         with restart or Restart(comm, CheckpointPlan(None, 60.0), "policy", {}, "1") as kept:
             return sweep(comm, run, basis, kept).policy
 
-    def lower(self, policy: Policy, draws: Draws, *, greeks: bool = False) -> LowerBound:
+    def lower(self, policy: Policy, draws: Draws, *, greeks: bool = False, controlled: bool = True) -> LowerBound:
         """On fresh paths."""
         forward = self._sources.lower(draws)
-        lower = Lower(self.trade.contract, self.trade.model, self.decisions(policy), forward, draws, greeks=greeks)
+        contract, model, decisions = self.trade.contract, self.trade.model, self.decisions(policy)
+        lower = Lower(contract, model, decisions, forward, draws, greeks=greeks, controlled=controlled)
         for block in range(draws.blocks):
             lower.add(block)
         return lower.bound(Alone())
