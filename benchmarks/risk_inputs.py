@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,12 @@ def book_and_scenarios(name: str) -> tuple[Book, Elliptical]:
     book = read_portfolio(str(DATA / f"{name}.csv"), prices, horizon=HORIZON / TRADING_DAYS, rate=RATE, moves_volatility=True)
     covariance = HORIZON * sample_covariance(history_of(prices, book.names, "ewma").changes)
     return book, Elliptical(covariance, DEGREES, SEED)
+
+
+def all_distinct(book: Book) -> Book:
+    """The book with no two options of one series, which could be valued as one: volatilities differ by 1e-9 of them."""
+    apart = 1 + 1e-9 * np.arange(len(book.options))
+    return replace(book, options=replace(book.options, volatility=book.options.volatility * apart))
 
 
 def moves(scenarios: Elliptical, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
