@@ -8,7 +8,7 @@ waits is busy there. The model of R ranks, in seconds:
 Its assumptions: a collective takes log2 R rounds, each of one latency (20 us with EFA, 50 us with TCP) and all the bytes at
 1 GB/s; ranks have cores of their own and equal work. ``repeated``, what every rank does, and the time of a unit come from one
 rank with two sizes and four ranks with the smaller one; what it says of two and four ranks with the larger one is measured
-beside it.
+beside it. The efficiency of R ranks, strong or weak, is T(1) / (R T(R)) with all their work on the one rank.
 """
 
 from __future__ import annotations
@@ -85,6 +85,11 @@ class Model:
         rounds = math.ceil(math.log2(ranks)) if ranks > 1 else 0
         return self.cpu(ranks, size) / ranks + rounds * (self.calls * latency + self.sent / BANDWIDTH)
 
+    def scaled(self, ranks: int, size: int, latency: float) -> Sample:
+        """Time and efficiency of the run."""
+        wall = self.wall(ranks, size, latency)
+        return Sample(wall, math.nan, {EFFICIENCY: 100 * self.wall(1, size, latency) / (ranks * wall)})
+
 
 class Runs:
     """Runs of `programs.risk_ranks`."""
@@ -152,14 +157,14 @@ def _foretold(work: Work, model: Model, ranks: int, samples: Sequence[Sample]) -
 
 
 def _scaled(work: Work, model: Model, network: str, ranks: int) -> Row:
-    """Strong scaling on our side, weak on the peer's; of their time, what goes by scenarios or paths is their efficiency."""
-    strong, weak = (model.wall(ranks, size, LATENCIES[network]) for size in (work.strong, ranks * work.weak))
+    """Strong scaling on our side, weak on the peer's."""
+    strong, weak = (model.scaled(ranks, size, LATENCIES[network]) for size in (work.strong, ranks * work.weak))
     told = f"{work.told}: model of {ranks} ranks, {network}; strong, {work.strong:,} {work.unit}"
     return Row(
         told,
-        [Sample(strong, math.nan, {EFFICIENCY: 100 * model.each * work.strong / (ranks * strong)})],
+        [strong],
         f"weak, {work.weak} {work.unit} a rank",
-        [Sample(weak, math.nan, {EFFICIENCY: 100 * model.each * work.weak / weak})],
+        [weak],
     )
 
 
