@@ -115,7 +115,7 @@ def _baskets(options: Options) -> list[Row]:
 
 
 def _equal_error(options: Options) -> list[Row]:
-    """QuantLib's engines run once, to an error that takes them a quarter of a minute or more; ours, with controls, to a smaller one."""
+    """QuantLib's engines run once, for a quarter of a minute or more; ours, with controls, to an error not above theirs."""
     option, process = _quantlib_terms()
     option.setPricingEngine(quantlib.monte_carlo_put(process, DATES, POLICY_PATHS // 2, error=ERROR, antithetic=True))
     trade, draws = put(SPOT, PUT.volatility, PUT.years), {"put, antithetic": Draws.independent(PRICE_PATHS, antithetic=True)}
