@@ -6,6 +6,7 @@ A benchmark gives rows; a row holds this project's samples and a named peer's, o
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import resource
 import signal
@@ -41,8 +42,8 @@ class Sample:
     counts: Mapping[str, float] = field(default_factory=dict)
 
     def value(self, of: str) -> float:
-        """One of them by its name: ``wall``, ``cpu``, or that of a count."""
-        return self.wall if of == "wall" else self.cpu if of == "cpu" else self.counts[of]
+        """One of them by its name: ``wall``, ``cpu``, or that of a count; nan if it was not measured."""
+        return self.wall if of == "wall" else self.cpu if of == "cpu" else self.counts.get(of, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,24 @@ def alternate(ours: Callable[[], T], theirs: Callable[[], U], repeats: int) -> t
     """A B A B ...: whatever else the machine does meanwhile meets both."""
     pairs = [(_alone(ours), _alone(theirs)) for _ in range(repeats)]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def in_turns(works: Mapping[str, Callable[[], Sample]], repeats: int) -> dict[str, list[Sample]]:
+    """A B C A B C ...: several works in this process, by name."""
+    found: dict[str, list[Sample]] = {name: [] for name in works}
+    for _ in range(repeats):
+        for name, work in works.items():
+            found[name].append(work())
+    return found
+
+
+def per(unit: str, amount: float, work: Callable[[], object]) -> Sample:
+    """One call in this process; ``unit``, as in "us a scenario" or "ns a path-step", becomes a count: CPU time by the amount."""
+    start, cpu = time.perf_counter(), time.process_time()
+    work()
+    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    scale = {"us": 1e6, "ns": 1e9}[unit.split(maxsplit=1)[0]]
+    return Sample(wall, cpu, {unit: cpu / amount * scale})
 
 
 def _alone(work: Callable[[], T]) -> T:

@@ -16,7 +16,7 @@ Three phases, each on draws of its own (Longstaff and Schwartz 2001; Andersen an
     sweep, regression, policy    the first phase, and what it finds; boundary shows it
     lower, stopping              the second phase; controls, extremes, moments take noise from it, greeks, likelihood give Greeks
     upper                        the third phase
-    sharing, finished, traffic   blocks shared out among the ranks, what is kept of them, what is sent
+    sharing, finished            blocks shared out among the ranks, what is kept of them
     price                        the three phases of each contract
     fields, trades               contracts and models as users write them; contract_file, arguments, policy_file read them
     priced, report               what was found out, as JSON, CSV and a table; charts, plots draw it

@@ -106,32 +106,46 @@ class Lower:
         decide: the policy: which paths exercise on a date.
         forward: paths that the policy was not found on.
         draws: how many there are.
-        greeks: whether they are wanted too.
+        greeks: whether they are wanted too; they need the controls.
+        controlled: whether there are controls; without them the mean is the plain one, and nothing of them is computed.
 
     Attributes:
         moments: what has been summed so far, for checkpoints.
     """
 
     def __init__(
-        self, contract: Contract, model: Model, decide: Decide, forward: Forward, draws: Draws, *, greeks: bool = False
+        self,
+        contract: Contract,
+        model: Model,
+        decide: Decide,
+        forward: Forward,
+        draws: Draws,
+        *,
+        greeks: bool = False,
+        controlled: bool = True,
     ) -> None:
+        if greeks and not controlled:
+            raise ValueError("Greeks need the controls")
         self._contract, self._decide, self._forward, self._draws = contract, decide, forward, draws
         self._spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
         self._discounts = np.exp(-model.rate * np.asarray(contract.dates))
-        self._controls = Controls(contract, model, draws.paths)
-        self._derivatives = Derivatives(contract, model, self._controls) if greeks else None
-        self._stopped = Stopped(contract, len(self._spots), draws.paths, rows=self._controls.rows, keep_first=greeks)
-        self._rows = np.ones((len(self._controls.names) + 2, draws.paths))
+        self._controls = Controls(contract, model, draws.paths) if controlled else None
+        self._names = self._controls.names if self._controls else ()
+        self._derivatives = Derivatives(contract, model, self._controls) if greeks and self._controls else None
+        rows = self._controls.rows if self._controls else 0
+        self._stopped = Stopped(contract, len(self._spots), draws.paths, rows=rows, keep_first=greeks)
+        self._rows = np.ones((len(self._names) + 2, draws.paths))
         more = self._derivatives.controls if self._derivatives else []
         self._pairs = np.empty((max([0, *more]) + len(self._rows), draws.paths // 2))
-        self.moments = Moments(draws.groups, [len(self._controls.names), *more], replicates=draws.replicates > 0)
+        self.moments = Moments(draws.groups, [len(self._names), *more], replicates=draws.replicates > 0)
 
     def add(self, block: int) -> None:
         """Send a block's paths on, and add what they pay."""
         stopped, rows = self._stopped, self._rows
         stopped.follow(self._forward, block, self._decide)
-        sampled = self._controls.at(stopped.states, stopped.times, derivatives=self._derivatives is not None)
-        np.subtract(sampled.values, self._controls.today.values, out=rows[1:-1])
+        if self._controls:
+            sampled = self._controls.at(stopped.states, stopped.times, derivatives=self._derivatives is not None)
+            np.subtract(sampled.values, self._controls.today.values, out=rows[1:-1])
         paid = self._contract.exercise(stopped.spots, rows[-1])
         discount = self._discounts[stopped.date]
         discount *= paid > 0
@@ -164,7 +178,7 @@ class Lower:
             (count * draws.paths, self.moments.estimate(0, groups).value) for groups, count in enumerate(blocks, start=2)
         ]
         value = Estimate(at_once, 0.0) if exercised else going_on.value
-        return LowerBound(value, going_on, exercised, greeks, self._controls.names, tuple(convergence), draws.all_paths)
+        return LowerBound(value, going_on, exercised, greeks, self._names, tuple(convergence), draws.all_paths)
 
 
 def lower_bound(comm: Communicator, lower: Lower, draws: Draws, tell: Callable[[int], Any] = lambda _: None) -> LowerBound:

@@ -19,9 +19,9 @@ from examples.risk.american.priced import Bound, Convergence, Going, Priced, in_
 from examples.risk.american.sharing import Summed, add_blocks
 from examples.risk.american.sources import Sources
 from examples.risk.american.sweep import BLOCK, Sweep, own_blocks, sweep
-from examples.risk.american.traffic import Counted, Traffic
 from examples.risk.american.upper import OUTER, Hedge, Upper
 from examples.risk.numerics.estimates import Estimate
+from examples.risk.numerics.traffic import Counted, Traffic
 from examples.workload.communicator import Communicator
 from examples.workload.restart import Restart
 
@@ -87,8 +87,8 @@ class Pricing:
         counted = Counted(self._comm)
         run = Sweep(trade.contract, trade.model.rate, self._basis, backward, paths, len(own), blocks, self._dtype)
         with self._phase("policy", run.last, "dates") as (restart, progress):
-            policy = sweep(counted.comm, run, self._basis, restart, progress.reach).policy
-        self._finished.keep(phase, [policy.told(), [counted.traffic.sums, counted.traffic.bytes]])
+            policy = sweep(counted, run, self._basis, restart, progress.reach).policy
+        self._finished.keep(phase, [policy.told(), [counted.traffic.collectives, counted.traffic.bytes]])
         return policy, counted.traffic
 
     def _lower(self, policy: Policy) -> tuple[Bound, Going]:
@@ -111,7 +111,7 @@ class Pricing:
         with self._phase("lower bound", draws.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, draws.blocks, _exact(lower.add, lower.moments), restart, progress.reach, _ROUNDS)
         counted = Counted(self._comm)
-        found = lower.bound(counted.comm)
+        found = lower.bound(counted)
         convergence = () if found.exercised_today else found.convergence  # which is that of going on
         bound = _bound(found.value, found.paths, convergence, strike, counted)
         going = Going(
@@ -144,7 +144,7 @@ class Pricing:
         with self._phase("upper bound", upper.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, upper.blocks, _exact(upper.add, upper), restart, progress.reach)
         counted = Counted(self._comm)
-        found = upper.bound(counted.comm)
+        found = upper.bound(counted)
         bound = _bound(found.value, found.paths, found.convergence, strike, counted)
         self._finished.keep(phase, bound.words())
         return bound

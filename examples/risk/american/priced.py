@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from examples.risk.american.policy import Policy
 from examples.risk.american.trades import Trade
-from examples.risk.american.traffic import Traffic
 from examples.risk.numerics.estimates import Estimate
+from examples.risk.numerics.traffic import Traffic
 
 Convergence = tuple[tuple[int, Estimate], ...]  # so many paths, and the estimate from them
 
@@ -36,7 +36,7 @@ class Bound:
             "value": _pair(self.value),
             "paths": self.paths,
             "convergence": [[paths, *_pair(estimate)] for paths, estimate in self.convergence],
-            "traffic": [self.traffic.sums, self.traffic.bytes],
+            "traffic": [self.traffic.collectives, self.traffic.bytes],
         }
 
     @classmethod

@@ -79,6 +79,22 @@ def test_a_put_that_is_never_exercised_early_is_the_european_without_noise() -> 
     assert found.greeks.vega[0].value == pytest.approx(float(black_scholes.vega(*terms)), abs=1e-7)
 
 
+@pytest.mark.parametrize("draws", [INDEPENDENT, ANTITHETIC, SOBOL])
+def test_without_controls_the_bound_is_the_plain_mean(draws: Draws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what is told beside the controlled one, found without any of the controls' code, which is taken away here."""
+    decide = _below(bermudan_put(0.9, 0.06, 0.2, 1, dates=50).boundary)
+    plain = _bound(PUT, one_asset(), decide, draws).going_on.plain
+    monkeypatch.delattr("examples.risk.american.lower.Controls")
+    forward = _forward(PUT, one_asset(), draws)
+    found = lower_bound(Alone(), Lower(PUT, one_asset(), decide, forward, draws, controlled=False), draws)
+    for estimate in (found.value, found.going_on.value, found.going_on.plain):
+        assert estimate.value == pytest.approx(plain.value, rel=1e-12)
+        assert estimate.error == pytest.approx(plain.error, rel=1e-9)
+    assert (found.controls, found.going_on.coefficients) == ((), ())
+    with pytest.raises(ValueError, match="Greeks"):
+        Lower(PUT, one_asset(), decide, forward, draws, greeks=True, controlled=False)
+
+
 def test_scores_agree_with_differences_of_common_draws() -> None:
     """Delta and gamma of a max-call under a policy that is far from the best are those of its own worth, by common draws."""
     contract = equally_spaced("max-call", 2, 4, today=False)

@@ -13,8 +13,8 @@ from examples.risk.american.policy import Policy
 from examples.risk.american.priced import Bound, Going, Priced
 from examples.risk.american.report import convergence_csv, policy_csv, result, table
 from examples.risk.american.trades import Trade
-from examples.risk.american.traffic import Traffic
 from examples.risk.numerics.estimates import Estimate
+from examples.risk.numerics.traffic import Traffic
 
 FILE = """\
 strike: 40
@@ -66,9 +66,9 @@ def test_result_json_holds_every_figure(tmp_path: Path) -> None:
     assert put["upper"]["value"] == 4.48
     assert (put["lower"]["paths"], put["reference_in_bracket"], put["contract"]["dates"]) == (200, True, [1 / 3, 2 / 3, 1.0])
     assert put["communication"] == {
-        "policy": {"sums": 2, "bytes": 100},
-        "lower": {"sums": 2, "bytes": 320},
-        "upper": {"sums": 1, "bytes": 64},
+        "policy": {"collectives": 2, "bytes": 100},
+        "lower": {"collectives": 2, "bytes": 320},
+        "upper": {"collectives": 1, "bytes": 64},
     }
     assert (best["upper"], best["gap_percent"], len(best["greeks"]["delta"])) == (None, None, 2)
     assert "reference" not in best
