@@ -123,7 +123,9 @@ def make_parser() -> Parser:
     parser.add_argument("--inner", default="256", metavar="N", help="paths from each date of each of them (default: 256)")
     parser.add_argument("--no-upper", action="store_true", help="no upper bound")
     parser.add_argument("--policy", metavar="FILE", help="policy.json of an earlier run of the same contracts; none is found anew")
-    parser.add_argument("--greeks", action="store_true", help="delta, gamma and vega of each asset, with errors")
+    parser.add_argument(
+        "--greeks", action="store_true", help="delta, gamma and vega of each asset, with errors of the draws (not of the policy)"
+    )
     parser.add_argument(
         "--sampling", default=SAMPLINGS[0], metavar="HOW", help="of the lower bound: monte-carlo (default) or sobol"
     )

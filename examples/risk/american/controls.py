@@ -140,8 +140,8 @@ class Controls:
             self._option(*pair, self._exponents[leg], covariance, name)
 
     def _option(self, gained: int, given: int, exposure: Reals, covariance: Reals, name: str) -> None:
-        volatility = float(np.sqrt(exposure @ covariance @ exposure))
-        if volatility < _NONE:
+        volatility = float(np.sqrt(max(exposure @ covariance @ exposure, 0.0)))  # of a singular matrix it may be -1e-18
+        if not volatility >= _NONE:
             return
         if name not in self.names:
             self.names += (name,)

@@ -59,7 +59,7 @@ class Fields:
                 self.wrong(name, f"is missing; give one of {', '.join(choices)}")
             return default or choices[0]
         if self._values[name] not in choices:
-            self.wrong(name, f"is {_shown(self._values[name])}, but must be one of {', '.join(choices)}")
+            self.wrong(name, f"is {shown(self._values[name])}, but must be one of {', '.join(choices)}")
             return default or choices[0]
         return str(self._values[name])
 
@@ -72,7 +72,7 @@ class Fields:
         """True or false."""
         value = self._values.get(name)
         if value is not None and not isinstance(value, bool):
-            self.wrong(name, f"is {_shown(value)}, but must be true or false")
+            self.wrong(name, f"is {shown(value)}, but must be true or false")
             return default
         return default if value is None else value
 
@@ -122,7 +122,7 @@ class Fields:
             return read
         lower = f"above {limits[0]:g}, up to" if above else f"from {limits[0]:g} to"
         hint = f"; did you mean {read:g}%?" if limits[1] < read <= 100 * limits[1] and limits[1] <= _LARGEST_SHARE else ""
-        self._problems.append(f"{self._called(name)}{place}: is {_shown(value)}, but must be a number {lower} {limits[1]:g}{hint}")
+        self._problems.append(f"{self._called(name)}{place}: is {shown(value)}, but must be a number {lower} {limits[1]:g}{hint}")
         return math.nan
 
 
@@ -131,7 +131,10 @@ def _number(value: Any) -> float:
     if isinstance(value, bool):
         return math.nan
     if isinstance(value, (int, float)):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
     text = str(value).strip()
     try:
         return float(text.removesuffix(_PERCENT)) / (100 if text.endswith(_PERCENT) else 1)
@@ -139,6 +142,12 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _shown(value: Any) -> str:
-    text = repr(str(value)) if isinstance(value, str) else str(value)
+def shown(value: Any) -> str:
+    """A value as a message shows it."""
+    if isinstance(value, int) and abs(value) >= 10**_MOST_SHOWN:  # Python writes no more than 4,300 digits
+        return f"a number of more than {_MOST_SHOWN} digits"
+    try:
+        text = repr(str(value)) if isinstance(value, str) else str(value)
+    except (RecursionError, ValueError):  # nested too deeply, or with such a number within
+        return f"a {type(value).__name__} that is too long to be shown"
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

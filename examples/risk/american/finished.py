@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, Self
 
 from examples.risk.american.arguments import Arguments
@@ -9,7 +11,7 @@ from examples.risk.american.trades import Trade
 from examples.workload.communicator import Communicator
 from examples.workload.restart import Restart
 
-VERSION = "1"  # of what all checkpoints of the program mean
+VERSION = "2"  # of what all checkpoints of the program mean
 _FOLDER = "finished"
 
 
@@ -43,11 +45,17 @@ class Finished:
 
 
 def identity(arguments: Arguments, *trades: Trade) -> dict[str, str]:
-    """What a checkpoint must be of, to be gone on from."""
-    sizes = arguments.sizes
+    """What a checkpoint must be of, to be gone on from: contracts and policies by what is in them, not by where they are kept."""
+    sizes, names = arguments.sizes, [trade.name for trade in arguments.trades]
+    told: dict[str, str] = {}
+    for trade in trades:
+        at = names.index(trade.name)
+        told[f"contract {at + 1}"] = f"{trade.name}: {trade.told()}"
+        if arguments.policies is not None:
+            told[f"policy {at + 1}"] = hashlib.sha256(json.dumps(arguments.policies[at].told()).encode()).hexdigest()
     return {
-        **{trade.name: str(trade.told()) for trade in trades},
+        **told,
         "paths": f"{sizes.paths}, {sizes.lower_paths}, {sizes.outer} x {sizes.inner}",
         "draws": f"seed {arguments.seed}, {arguments.precision}, {arguments.sampling}, antithetic {arguments.antithetic}",
-        "asked for": f"Greeks {arguments.greeks}, policy {arguments.policy}",
+        "asked for": f"Greeks {arguments.greeks}, policy {'found' if arguments.policies is None else 'given'}",
     }

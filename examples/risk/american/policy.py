@@ -52,19 +52,25 @@ class Policy:
             functions: of the basis.
 
         Raises:
-            ValueError: it is none, or has another number of functions.
+            ValueError: it is none, or has another number of functions, or numbers that say nothing.
         """
         try:
             rows = [[math.nan if each is None else float(each) for each in row] for row in told["coefficients"]]
             coefficients = np.array(rows, np.float64).reshape(len(rows), -1 if rows else functions)
             policy = cls(str(told["basis"]), coefficients, np.array(told["scales"], np.float64), float(told["value"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"it is no exercise policy: {error!r}") from error
-        if policy.coefficients.shape[1] != functions or policy.scales.shape != (len(rows),) or not np.all(policy.scales > 0):
+        if policy.coefficients.shape[1] != functions or policy.scales.shape != (len(rows),):
             raise ValueError(
-                f"it has {policy.coefficients.shape[1]} coefficients on {len(rows)} dates and {len(policy.scales)} scales, "
-                f"but there should be {functions}, and one scale above 0 a date"
+                f"it has {policy.coefficients.shape[1]} coefficients on {len(rows)} dates and {policy.scales.size} scales, "
+                f"but there should be {functions}, and one scale a date"
             )
+        for at, scale in enumerate(policy.scales.tolist(), 1):
+            if not 0 < scale < math.inf:
+                raise ValueError(f"on date {at} it has the scale {scale:g}, but scales are finite and above 0")
+        for at, (row, known) in enumerate(zip(coefficients, np.isfinite(coefficients), strict=True), 1):
+            if not known.all() and not np.isnan(row).all():
+                raise ValueError(f"on date {at} it has the coefficients {row.tolist()}, but they are finite, or all null")
         return policy
 
 

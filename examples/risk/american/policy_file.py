@@ -39,7 +39,7 @@ def read_policies(address: str, trades: Sequence[Trade], problems: list[str]) ->
         content = file.read()
     try:
         kept = {str(each["name"]): each for each in json.loads(content)[_LIST]}
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Malformed(address, f"is no policy.json of an earlier run: {error!r}") from None
     found = []
     for trade in trades:
@@ -51,10 +51,21 @@ def read_policies(address: str, trades: Sequence[Trade], problems: list[str]) ->
             if differences := _differences(trade, own):
                 problems.append(f"--policy: {address}: that of {trade.name} is of another contract: {'; '.join(differences)}")
                 continue
-            found.append(Policy.of(own["policy"], basis_of(trade.contract, trade.model).count))
+            found.append(_checked(own["policy"], trade))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Malformed(address, f"that of {trade.name} cannot be used: {error}") from None
     return found
+
+
+def _checked(told: Mapping[str, Any], trade: Trade) -> Policy:
+    """The policy, if it is one for the dates and of the functions of the trade."""
+    basis, dates = basis_of(trade.contract, trade.model), len(trade.contract.dates)
+    if told["basis"] != basis.name:
+        raise ValueError(f"it is of the functions {told['basis']!r}, but must be of {basis.name!r}")
+    policy = Policy.of(told, basis.count)
+    if len(policy.coefficients) != dates - 1:
+        raise ValueError(f"it is for {len(policy.coefficients)} dates, but must be for {dates - 1}, all but the last of {dates}")
+    return policy
 
 
 def _differences(trade: Trade, kept: Mapping[str, Any]) -> list[str]:

@@ -53,7 +53,7 @@ def _one(priced: Priced) -> dict[str, Any]:
         "gap_percent": None if priced.gap is None else 100 * priced.gap,
         **known,
         "exercised_today": priced.going.exercised_today,
-        "greeks": {name: [figure.told() for figure in figures] for name, figures in priced.going.greeks.items()},
+        "greeks": {name: [_drawn(figure) for figure in figures] for name, figures in priced.going.greeks.items()},
         "controls": list(priced.going.controls),
         "policy": {
             "found": priced.sweep is not None,
@@ -62,6 +62,11 @@ def _one(priced: Priced) -> dict[str, Any]:
         },
         "communication": {phase: asdict(traffic) for phase, traffic in phases.items() if traffic},
     }
+
+
+def _drawn(figure: Estimate) -> dict[str, float | None]:
+    """A Greek. Its error is of the draws alone, and the policy's own is often larger, so there is no interval."""
+    return {"value": figure.value, "standard_error": None if math.isnan(figure.error) else figure.error}
 
 
 def convergence_csv(priced: Sequence[Priced]) -> str:

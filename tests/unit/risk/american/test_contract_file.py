@@ -136,6 +136,12 @@ def test_all_problems_of_all_contracts_are_told_at_once(tmp_path: Path) -> None:
         ("a.yaml", b"payoff: [put\nstrike: 1\n", "line 2, column 7: is not YAML: "),
         ("a.json", b'{"payoff": put}', "line 1, column 12: is not JSON: Expecting value"),
         ("a.yaml", b"\xff\xfe", "is not text in UTF-8: invalid start byte at byte 0"),
+        ("a.yaml", b"a: 1\nb: \x01", "line 2, column 4: is not YAML: holds U+0001"),
+        ("a.yaml", b"a: \x00", "line 1, column 4: is not YAML: holds U+0000"),
+        ("a.yaml", b"a: &a [*a]\ndates: 2020-13-45", "line 2, column 8: has a value that cannot be read: month must be"),
+        ("a.yaml", b"b: 1\na: " + b"1" * 5000, "line 2, column 4: has a value that cannot be read: Exceeds the limit"),
+        ("a.yaml", b"a: 1\nb: " + b"[" * 5000, "line 2, column 20: is nested too deeply"),
+        ("a.json", b'{"a":\n' + b"[" * 200_000, "line 2, column 16: is nested too deeply"),
         ("a.yaml", b"", "holds nothing, but must hold fields such as 'payoff: put'"),
         ("a.json", b'{"contracts": []}', "contracts: is a list, but must be a list of 1 to 1000 contracts"),
     ],
@@ -147,6 +153,28 @@ def test_a_file_that_holds_no_contracts_is_malformed(tmp_path: Path, name: str, 
     with pytest.raises(Malformed) as caught:
         read_contracts(str(path), [])
     assert str(caught.value).startswith(f"{path}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [("1" * 400, "inf"), ("1" * 5000, "inf"), ("-" + "1" * 5000, "-inf"), ("1" * 200, "a number of more than 60 digits")],
+)
+def test_no_number_is_too_long_to_be_told(tmp_path: Path, number: str, said: str) -> None:
+    """Whole numbers that no float can hold are beyond any limit, as 1e400 is; longer ones are told without their digits."""
+    path = tmp_path / "long.json"
+    path.write_text(json.dumps(PUT).replace('"spot": 36', f'"spot": {number}'))
+    with pytest.raises(Malformed) as caught:
+        read_contracts(str(path), [])
+    assert str(caught.value) == f"{path}: spot: is {said}, but must be a number above 0, up to 1e+12"
+
+
+@pytest.mark.parametrize(("digits", "said"), [("0x" + "f" * 5000, "a number of more than 60 digits"), ("1" * 400, "a number of")])
+def test_a_long_number_in_yaml_is_told_with_its_line(tmp_path: Path, digits: str, said: str) -> None:
+    """YAML has numbers of any length; no message writes them out."""
+    path = tmp_path / "long.yaml"
+    path.write_text("\n".join(f"{name}: {digits if name == 'spot' else value}" for name, value in PUT.items()))
+    with pytest.raises(Malformed, match=f"line 2, spot: is {said}"):
+        read_contracts(str(path), [])
 
 
 def test_feller_is_a_warning(tmp_path: Path) -> None:

@@ -153,3 +153,13 @@ def test_certain_variance_has_the_asset_alone() -> None:
     controls = Controls(Contract("put", 10.0, (0.25, 0.5)), Heston(0.1, 8.0, 0.02, 0.06, 5, 0.16, 0.0, 0.1), 1)
     assert controls.names == ("asset",)
     assert controls.today.values[0, 0] == pytest.approx(0.8 * np.exp(-0.02 * 0.5))
+
+
+@pytest.mark.parametrize("payoff", ["basket-put", "basket-call", "max-call", "min-put"])
+def test_assets_that_cancel_have_controls_without_the_ratio(payoff: str) -> None:
+    """Of three assets with correlations of -1/2 the equal basket does not vary, up to rounding: all controls are finite numbers."""
+    model = Gbm(0.05, np.full(3, 100.0), np.full(3, 0.1), np.full(3, 0.3), 1.5 * np.eye(3) - 0.5)
+    contract = equally_spaced(payoff, 2, 5, weights=(1 / 3,) * 3 if payoff.startswith("basket") else ())
+    controls = Controls(contract, model, 4)
+    assert np.isfinite(controls.today.values).all()
+    assert np.isfinite(controls.today.by_volatility).all()

@@ -144,7 +144,13 @@ GOOD: dict[str, Any] = {"basis": "cubic", "coefficients": [[1.0, 2.0, 3.0, 4.0]]
         ({"coefficients": [[1.0, 2.0, 3.0]]}, "3 coefficients on 1 dates.*should be 4"),
         ({"coefficients": [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0]]}, "no exercise policy"),
         ({"scales": [0.5, 0.5]}, "1 dates and 2 scales"),
-        ({"scales": [-0.5]}, "above 0"),
+        ({"scales": [-0.5]}, "date 1 it has the scale -0.5, .* above 0"),
+        ({"scales": [float("inf")]}, "scale inf"),
+        ({"scales": 0.5}, "1 dates and 1 scales"),
+        ({"coefficients": [[1.0, None, 3.0, 4.0]]}, "date 1 it has the coefficients .*nan.*finite, or all null"),
+        ({"coefficients": [[1.0, float("inf"), 3.0, 4.0]]}, "finite, or all null"),
+        ({"coefficients": [[float("inf")] * 4]}, "finite, or all null"),
+        ({"coefficients": [[10**400, 2.0, 3.0, 4.0]]}, "no exercise policy"),
     ],
 )
 def test_what_is_no_policy_is_refused(change: dict[str, Any], told: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_a_policy_of_another_contract_is_refused(tmp_path: Path) -> None:
     assert problems == [f"--policy: {path} has none for call, only for put"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"policies": [{"name": "put"}]}', '{"policies": [3]}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"policies": [{"name": "put"}]}', '{"policies": [3]}', "[" * 200_000])
 def test_what_is_no_policy_is_malformed(tmp_path: Path, content: str) -> None:
     """A file that no run wrote is told as such, with its path."""
     path = tmp_path / "policy.json"
@@ -87,3 +88,22 @@ def test_what_is_no_policy_is_malformed(tmp_path: Path, content: str) -> None:
     with pytest.raises(Malformed) as caught:
         asked(tmp_path, "--policy", str(path))
     assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"coefficients": [[0.1, 0.0, 0.0, 0.0]], "scales": [0.5]}, "it is for 1 dates, but must be for 4, all but the last of 5"),
+        ({"basis": "ordered"}, "it is of the functions 'ordered', but must be of 'cubic'"),
+        ({"scales": [0.5, 0.5, 0.0, 0.5]}, "on date 3 it has the scale 0"),
+    ],
+)
+def test_a_policy_that_does_not_fit_is_malformed(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    """Functions and dates are those of the contract; what is wrong is said before anything is computed."""
+    (trade,) = asked(tmp_path).trades
+    policy = {"basis": "cubic", "coefficients": [[0.1, 0.0, 0.0, 0.0]] * 4, "scales": [0.5] * 4, "value": 0.1, **change}
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps({"policies": [{"name": "put", **trade.told(), "policy": policy}]}))
+    with pytest.raises(Malformed) as caught:
+        asked(tmp_path, "--policy", str(path))
+    assert str(caught.value).startswith(f"{path}: that of put cannot be used: {said}")

@@ -72,6 +72,7 @@ def test_result_json_holds_every_figure(tmp_path: Path) -> None:
     }
     assert (best["upper"], best["gap_percent"], len(best["greeks"]["delta"])) == (None, None, 2)
     assert "reference" not in best
+    assert put["greeks"] == {"delta": [{"value": -0.7, "standard_error": 0.01}]}  # no interval: the policy's error is unknown
 
 
 def test_the_table_has_a_line_for_each_contract(tmp_path: Path) -> None:
