@@ -85,7 +85,8 @@ def _model(study: Study) -> dict[str, Any]:
 
 
 def _window(source: Source) -> dict[str, Any]:
-    return {"first": str(source.first), "last": str(source.last), "days": source.days}
+    covariance = source.estimate if source.changes is None else None
+    return {"first": str(source.first), "last": str(source.last), "days": source.days, "covariance": covariance}
 
 
 def _losses(losses: Losses) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Source:
         days: how many there are.
         names: of the factors.
         covariance: over the horizon, (factors, factors).
+        estimate: how it was found: sample, ewma, or a file.
         changes: daily ones, for the bootstrap only; None otherwise: they are long.
     """
 
@@ -46,6 +47,7 @@ class Source:
     days: int
     names: tuple[str, ...]
     covariance: Reals
+    estimate: str
     changes: Reals | None
 
 
@@ -180,15 +182,18 @@ def _source(arguments: Arguments, history: History, window: Window, names: str, 
     if problem := within.problem():
         problems.append(f"{names}: {problem}")
         return None
-    given = arguments.covariance not in COVARIANCES and names == _WINDOW  # and of stress the sample's
+    # of stress it is the sample's always: an EWMA would forget all but the last weeks of the window
+    estimate = arguments.covariance if names == _WINDOW else COVARIANCES[0]
+    given = estimate not in COVARIANCES
     if given:
-        covariance = read_covariance(arguments.covariance, within.names) * arguments.horizon
+        daily = read_covariance(estimate, within.names)
     else:
-        estimate = ewma_covariance if arguments.covariance == "ewma" else sample_covariance
-        covariance = estimate(within.changes) * arguments.horizon
+        daily = ewma_covariance(within.changes) if estimate == "ewma" else sample_covariance(within.changes)
+    covariance = daily * arguments.horizon
     first, last = (within.dates[end].astype(date) for end in (0, -1))
     bootstrap = arguments.model == "bootstrap"
     problem = still_problem(covariance, within.names) if bootstrap else definite_problem(covariance, within.names)
     if problem:
-        raise Malformed(arguments.covariance, problem) if given else Malformed(arguments.prices, problem, f"from {first} to {last}")
-    return Source(first, last, len(within.changes), within.names, covariance, within.changes.copy() if bootstrap else None)
+        raise Malformed(estimate, problem) if given else Malformed(arguments.prices, problem, f"from {first} to {last}")
+    changes = within.changes.copy() if bootstrap else None
+    return Source(first, last, len(within.changes), within.names, covariance, estimate, changes)
