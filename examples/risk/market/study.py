@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.market.arguments import COVARIANCES, Arguments, Window
-from examples.risk.market.backtest import WINDOW, most_days
+from examples.risk.market.backtest import WINDOW, Foreteller, covariance_problem, most_days
 from examples.risk.market.book import TRADING_DAYS, Book
 from examples.risk.market.bootstrap import Bootstrap
 from examples.risk.market.covariance import History, definite_problem, ewma_covariance, history_of, sample_covariance, still_problem
@@ -64,6 +64,7 @@ class Study:
         fitted: how these were found; None if they were given.
         history: all days, for the back-test only; None without one.
         backtest: its days; 0 without one.
+        foreteller: its model.
         notes: what the user should know.
     """
 
@@ -76,6 +77,7 @@ class Study:
     fitted: Estimate | None
     history: History | None
     backtest: int
+    foreteller: Foreteller
     notes: tuple[str, ...]
 
     def scenarios(self, source: Source) -> Scenarios:
@@ -138,7 +140,8 @@ def open_study(arguments: Arguments) -> Study:
     if problems or normal is None:
         raise BadArguments(problems)
     fitted = fit_degrees(history.between(normal.first, normal.last).changes) if arguments.degrees is None else None
-    degrees = fitted.value if fitted else math.nan if arguments.degrees is None else arguments.degrees
+    degrees = math.nan if arguments.model == "bootstrap" else fitted.value if fitted else arguments.degrees or math.nan
+    foreteller = _foreteller(arguments, history, days, degrees, normal.days) if days else Foreteller(degrees)
     return Study(
         arguments=arguments,
         book=book,
@@ -149,6 +152,7 @@ def open_study(arguments: Arguments) -> Study:
         fitted=fitted,
         history=history if days else None,
         backtest=days,
+        foreteller=foreteller,
         notes=tuple(notes),
     )
 
@@ -160,6 +164,22 @@ def _days_foretold(arguments: Arguments, history: History, problems: list[str]) 
     known = f"the prices have {len(history.changes):,} daily changes, of which the first {WINDOW} are needed to begin with"
     problems.append(f"--backtest: is {arguments.backtest or 'all'} days, but {known}")
     return 0
+
+
+def _foreteller(arguments: Arguments, history: History, days: int, degrees: float, known: int) -> Foreteller:
+    """The model of the back-test; its degrees are fitted to as many days as the window has, before the first that is foretold."""
+    if math.isnan(degrees):
+        return Foreteller(degrees)
+    if problem := covariance_problem(history, days):
+        raise Malformed(arguments.prices, problem, "--backtest")
+    if arguments.degrees is not None:
+        return Foreteller(degrees)
+    first = len(history.changes) - days
+    before = history.changes[max(0, first - max(known, WINDOW)) : first]
+    if problem := definite_problem(sample_covariance(before), history.names):
+        raise Malformed(arguments.prices, problem, f"--backtest, {len(before)} days before {history.dates[first]}")
+    fitted = fit_degrees(before)
+    return Foreteller(fitted.value, fitted)
 
 
 def _check_names(arguments: Arguments, prices: Prices) -> None:
