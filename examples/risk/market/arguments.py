@@ -148,7 +148,9 @@ def make_parser() -> Parser:
     parser.add_argument("--rate", default="2%", metavar="RATE", help="riskless, a year, as 2%% or 0.02 (default: 2%%)")
     parser.add_argument("--from", dest="first", metavar="DATE", help="first day of the window (default: five years before its end)")
     parser.add_argument("--to", dest="last", metavar="DATE", help="last day of the window and of the prices (default: the last)")
-    parser.add_argument("--stress-from", metavar="DATE", help=f"first day of the window of stress (default: {STRESS[0]})")
+    parser.add_argument(
+        "--stress-from", metavar="DATE", help=f"first day of the window of stress, by its sample covariance (default: {STRESS[0]})"
+    )
     parser.add_argument("--stress-to", metavar="DATE", help=f"last day of it (default: {STRESS[1]})")
     parser.add_argument("--no-stress", action="store_true", help="no stressed expected shortfall")
     parser.add_argument("--seed", default="1", metavar="N", help="of all draws (default: 1)")

@@ -1,25 +1,29 @@
 """Back-test: what today's book would have lost on each day of the past, against what was foretold the evening before.
 
 The losses are hypothetical (Basel framework MAR32.26): positions and option terms are today's, the moves of the risk factors are
-those of the day, and every value is exact. What is foretold is the model's, with what was known then: for elliptical models the
-covariance by EWMA and fresh draws for each day; for the bootstrap, historical simulation of the last `WINDOW` days.
+those of the day, and every value is exact. What is foretold is a model's, with what was known then: for elliptical models the
+covariance by EWMA and fresh draws for each day; for the bootstrap, historical simulation of the last `WINDOW` days. That is a
+model of its own (`Foreteller`), whatever covariance the figures have: it says nothing of ten days by a sample covariance.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from batchhpc.rank import Progress
 from examples.risk.market.book import TRADING_DAYS, Book
-from examples.risk.market.covariance import History, sample_covariance
+from examples.risk.market.covariance import History, definite_problem, sample_covariance
 from examples.risk.market.elliptical import MIXING, NORMALS, Elliptical, Mixing
 from examples.risk.market.scenarios import BLOCK
 from examples.risk.market.screen import Screen
 from examples.risk.market.screens import Screens
 from examples.risk.market.valuation import Valuation
+from examples.risk.numerics.estimates import Estimate
 from examples.risk.numerics.normals import Normals
 from examples.risk.numerics.philox import Philox
 from examples.workload.communicator import Communicator
@@ -28,6 +32,7 @@ Reals = npt.NDArray[np.float64]
 WINDOW = 500  # days that must be known before a day is foretold
 DECAY = 0.97  # of the EWMA: more days than RiskMetrics' 0.94, for twenty covariances are harder to know than one
 VAR_LEVEL, ES_LEVEL = 0.99, 0.975  # MAR32.5, MAR33.3
+_MONTH = 21  # trading days
 _ACCURATE = 1  # which of the second screens
 BLOCKS = 4  # of scenarios a day: the standard error of VaR 99 % is 2 to 3 % with 16,384
 
@@ -51,9 +56,56 @@ class Backtest:
     shortfall: Reals
 
 
+@dataclass(frozen=True, slots=True)
+class Foreteller:
+    """The model of a back-test.
+
+    Attributes:
+        degrees: of freedom of a t, infinite for the normal model; nan: historical simulation.
+        fitted: how these were found, from days before the first that is foretold; None if they were given.
+    """
+
+    degrees: float
+    fitted: Estimate | None = None
+
+    def told(self) -> dict[str, Any]:
+        """As in ``result.json``."""
+        if math.isnan(self.degrees):
+            return {"name": "historical simulation", "days": WINDOW, "horizon_days": 1}
+        return {
+            "name": "normal" if math.isinf(self.degrees) else "t",
+            "degrees": self.degrees if math.isfinite(self.degrees) else None,
+            "degrees_fitted": self.fitted.told() if self.fitted else None,
+            "covariance": "ewma",
+            "lambda": DECAY,
+            "horizon_days": 1,
+            "scenarios_a_day": BLOCKS * BLOCK,
+        }
+
+    def __str__(self) -> str:
+        """In a few words."""
+        if math.isnan(self.degrees):
+            return f"historical simulation of {WINDOW} days"
+        return f"{'normal' if math.isinf(self.degrees) else f't of {self.degrees:.4g} degrees'}, EWMA of lambda {DECAY}"
+
+
 def most_days(history: History) -> int:
     """How many days at the end of a history can be foretold."""
     return max(0, len(history.changes) - WINDOW)
+
+
+def covariance_problem(history: History, days: int) -> str | None:
+    """Why there are days without a positive definite covariance among the last ones; None if there are none.
+
+    An EWMA forgets slowly what made it definite, so the first one, one a month, and the last are enough.
+    """
+    first, last = len(history.changes) - days, len(history.changes) - 1
+    covariance = _ewma_until(history.changes, first)
+    for day in range(first, last + 1):
+        if ((day - first) % _MONTH == 0 or day == last) and (problem := definite_problem(covariance, history.names)):
+            return f"the covariance that foretells {history.dates[day]}, by EWMA from {history.dates[0]} on: {problem}"
+        covariance = _updated(covariance, history.changes[day])
+    return None
 
 
 def backtest(

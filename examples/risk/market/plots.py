@@ -22,7 +22,7 @@ def charts(study: Study, found: Found) -> dict[str, str]:
         "distribution.svg": distribution(found.losses, study.arguments.horizon),
         "components.svg": components(study, found.losses),
         "convergence.svg": convergence(found),
-        **({"backtest.svg": backtest(found.backtest)} if found.backtest else {}),
+        **({"backtest.svg": backtest(study, found.backtest)} if found.backtest else {}),
     }
 
 
@@ -75,7 +75,7 @@ def components(study: Study, losses: Losses) -> str:
     return chart.svg()
 
 
-def backtest(foretold: Backtest) -> str:
+def backtest(study: Study, foretold: Backtest) -> str:
     """Each day's loss, and what was foretold for it; losses beyond value at risk are red."""
     days, losses = np.arange(len(foretold.losses), dtype=np.float64), foretold.losses
     highest = float(max(losses.max(), foretold.shortfall.max()))
@@ -83,7 +83,8 @@ def backtest(foretold: Backtest) -> str:
     y = Axis(f"loss of a day{word}; gains are below 0", 1.1 * min(0.0, float(losses.min())) / unit, 1.4 * highest / unit)
     x = Axis("day", 0, max(1, len(days) - 1), ticks=_months(foretold.dates))
     beyond = losses > foretold.value_at_risk
-    chart = Chart(f"Back-test: {np.count_nonzero(beyond)} of {len(days):,} days beyond value at risk 99%", x, y, width=960)
+    title = f"Back-test: {np.count_nonzero(beyond)} of {len(days):,} days beyond 1-day value at risk 99% by {study.foreteller}"
+    chart = Chart(title, x, y, width=960)
     chart.points(days[~beyond], losses[~beyond] / unit, color=GREY, size=2)
     chart.line(days, foretold.value_at_risk / unit, color=ORANGE)
     chart.line(days, foretold.shortfall / unit, color=BLUE)

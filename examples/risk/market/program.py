@@ -91,7 +91,7 @@ def find(comm: Communicator, study: Study) -> Found:
                 counted,
                 study.book,
                 study.history,
-                study.degrees,
+                study.foreteller.degrees,
                 study.backtest,
                 study.arguments.seed,
                 brute_force=study.arguments.brute_force,

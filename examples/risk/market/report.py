@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from examples.risk.market.backtest import VAR_LEVEL, Backtest
-from examples.risk.market.coverage import CRITICAL, christoffersen, conditional, kupiec, shortfall_statistic, traffic_light
+from examples.risk.market.coverage import (
+    christoffersen,
+    conditional,
+    critical_shortfall_statistic,
+    kupiec,
+    shortfall_statistic,
+    traffic_light,
+)
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.found import Found
 from examples.risk.market.incremental import Incremental, marginal
@@ -47,7 +54,7 @@ def result(study: Study, found: Found, origin: Mapping[str, Any]) -> dict[str, A
             "components": dict(zip(study.book.names, found.losses.at(ES_LEVEL).components.tolist(), strict=True)),
             "importance_sampling": _sampled(found.sampled) if found.sampled else None,
             "incremental": _incremental(study, found.incremental) if found.incremental else None,
-            "backtest": told_backtest(found.backtest) if found.backtest else None,
+            "backtest": told_backtest(study, found.backtest) if found.backtest else None,
             "stressed": _losses(found.stressed) if found.stressed else None,
         },
         "run": {"seconds": found.seconds, "communication": {name: asdict(sent) for name, sent in found.traffic.items()}},
@@ -85,7 +92,8 @@ def _model(study: Study) -> dict[str, Any]:
 
 
 def _window(source: Source) -> dict[str, Any]:
-    return {"first": str(source.first), "last": str(source.last), "days": source.days}
+    covariance = source.estimate if source.changes is None else None
+    return {"first": str(source.first), "last": str(source.last), "days": source.days, "covariance": covariance}
 
 
 def _losses(losses: Losses) -> dict[str, Any]:
@@ -130,12 +138,16 @@ def _incremental(study: Study, added: Incremental) -> dict[str, Any]:
     }
 
 
-def told_backtest(foretold: Backtest) -> dict[str, Any]:
+def told_backtest(study: Study, foretold: Backtest) -> dict[str, Any]:
+    """Model, exceptions and tests; Z2's critical value is that of losses which are a t if the model is one, otherwise normal."""
+    own = study.foreteller.degrees
+    degrees = math.inf if math.isnan(own) else own
     days, beyond = len(foretold.losses), foretold.losses > foretold.value_at_risk
     exceptions, chance = int(np.count_nonzero(beyond)), 1 - VAR_LEVEL
     light = traffic_light(beyond)
     statistic = shortfall_statistic(foretold.losses, foretold.value_at_risk_es, foretold.shortfall, 1 - ES_LEVEL)
     return {
+        "model": study.foreteller.told(),
         "first": str(foretold.dates[0]),
         "last": str(foretold.dates[-1]),
         "days": days,
@@ -151,7 +163,8 @@ def told_backtest(foretold: Backtest) -> dict[str, Any]:
             "exceptions": int(np.count_nonzero(foretold.losses > foretold.value_at_risk_es)),
             "expected": days * (1 - ES_LEVEL),
             "z2": statistic,
-            "z2_below_which_one_in_twenty_is": CRITICAL,
+            "z2_below_which_one_in_twenty_is": critical_shortfall_statistic(days, 1 - ES_LEVEL, degrees),
+            "z2_of_losses": "normal" if math.isinf(degrees) else "t",
         },
     }
 

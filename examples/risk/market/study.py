@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from examples.risk.market.arguments import COVARIANCES, Arguments, Window
-from examples.risk.market.backtest import WINDOW, most_days
+from examples.risk.market.backtest import WINDOW, Foreteller, covariance_problem, most_days
 from examples.risk.market.book import TRADING_DAYS, Book
 from examples.risk.market.bootstrap import Bootstrap
 from examples.risk.market.covariance import History, definite_problem, ewma_covariance, history_of, sample_covariance, still_problem
@@ -38,6 +38,7 @@ class Source:
         days: how many there are.
         names: of the factors.
         covariance: over the horizon, (factors, factors).
+        estimate: how it was found: sample, ewma, or a file.
         changes: daily ones, for the bootstrap only; None otherwise: they are long.
     """
 
@@ -46,6 +47,7 @@ class Source:
     days: int
     names: tuple[str, ...]
     covariance: Reals
+    estimate: str
     changes: Reals | None
 
 
@@ -62,6 +64,7 @@ class Study:
         fitted: how these were found; None if they were given.
         history: all days, for the back-test only; None without one.
         backtest: its days; 0 without one.
+        foreteller: its model.
         notes: what the user should know.
     """
 
@@ -74,6 +77,7 @@ class Study:
     fitted: Estimate | None
     history: History | None
     backtest: int
+    foreteller: Foreteller
     notes: tuple[str, ...]
 
     def scenarios(self, source: Source) -> Scenarios:
@@ -136,7 +140,8 @@ def open_study(arguments: Arguments) -> Study:
     if problems or normal is None:
         raise BadArguments(problems)
     fitted = fit_degrees(history.between(normal.first, normal.last).changes) if arguments.degrees is None else None
-    degrees = fitted.value if fitted else math.nan if arguments.degrees is None else arguments.degrees
+    degrees = math.nan if arguments.model == "bootstrap" else fitted.value if fitted else arguments.degrees or math.nan
+    foreteller = _foreteller(arguments, history, days, degrees, normal.days) if days else Foreteller(degrees)
     return Study(
         arguments=arguments,
         book=book,
@@ -147,6 +152,7 @@ def open_study(arguments: Arguments) -> Study:
         fitted=fitted,
         history=history if days else None,
         backtest=days,
+        foreteller=foreteller,
         notes=tuple(notes),
     )
 
@@ -158,6 +164,22 @@ def _days_foretold(arguments: Arguments, history: History, problems: list[str]) 
     known = f"the prices have {len(history.changes):,} daily changes, of which the first {WINDOW} are needed to begin with"
     problems.append(f"--backtest: is {arguments.backtest or 'all'} days, but {known}")
     return 0
+
+
+def _foreteller(arguments: Arguments, history: History, days: int, degrees: float, known: int) -> Foreteller:
+    """The model of the back-test; its degrees are fitted to as many days as the window has, before the first that is foretold."""
+    if math.isnan(degrees):
+        return Foreteller(degrees)
+    if problem := covariance_problem(history, days):
+        raise Malformed(arguments.prices, problem, "--backtest")
+    if arguments.degrees is not None:
+        return Foreteller(degrees)
+    first = len(history.changes) - days
+    before = history.changes[max(0, first - max(known, WINDOW)) : first]
+    if problem := definite_problem(sample_covariance(before), history.names):
+        raise Malformed(arguments.prices, problem, f"--backtest, {len(before)} days before {history.dates[first]}")
+    fitted = fit_degrees(before)
+    return Foreteller(fitted.value, fitted)
 
 
 def _check_names(arguments: Arguments, prices: Prices) -> None:
@@ -180,15 +202,18 @@ def _source(arguments: Arguments, history: History, window: Window, names: str, 
     if problem := within.problem():
         problems.append(f"{names}: {problem}")
         return None
-    given = arguments.covariance not in COVARIANCES and names == _WINDOW  # and of stress the sample's
+    # of stress it is the sample's always: an EWMA would forget all but the last weeks of the window
+    estimate = arguments.covariance if names == _WINDOW else COVARIANCES[0]
+    given = estimate not in COVARIANCES
     if given:
-        covariance = read_covariance(arguments.covariance, within.names) * arguments.horizon
+        daily = read_covariance(estimate, within.names)
     else:
-        estimate = ewma_covariance if arguments.covariance == "ewma" else sample_covariance
-        covariance = estimate(within.changes) * arguments.horizon
+        daily = ewma_covariance(within.changes) if estimate == "ewma" else sample_covariance(within.changes)
+    covariance = daily * arguments.horizon
     first, last = (within.dates[end].astype(date) for end in (0, -1))
     bootstrap = arguments.model == "bootstrap"
     problem = still_problem(covariance, within.names) if bootstrap else definite_problem(covariance, within.names)
     if problem:
-        raise Malformed(arguments.covariance, problem) if given else Malformed(arguments.prices, problem, f"from {first} to {last}")
-    return Source(first, last, len(within.changes), within.names, covariance, within.changes.copy() if bootstrap else None)
+        raise Malformed(estimate, problem) if given else Malformed(arguments.prices, problem, f"from {first} to {last}")
+    changes = within.changes.copy() if bootstrap else None
+    return Source(first, last, len(within.changes), within.names, covariance, estimate, changes)

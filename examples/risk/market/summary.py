@@ -38,7 +38,7 @@ def table(study: Study, found: Found) -> str:
     if found.shortfall.value:
         rows["largest parts"] = ", ".join(f"{name} {value / found.shortfall.value:.1%}" for name, value in largest)
     if found.backtest:
-        rows["back-test"] = _told_backtest(told_backtest(found.backtest))
+        rows["back-test"] = _told_backtest(study, told_backtest(study, found.backtest))
     rows["results"] = str(study.arguments.out)
     width = max(map(len, rows)) + 2
     return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
@@ -67,12 +67,13 @@ def _told_sampled(sampled: Sampled) -> str:
     return f"ES {ES_LEVEL:.1%} {_told_estimate(shortfall)}, from {drawn}"
 
 
-def _told_backtest(told: Mapping[str, Any]) -> str:
+def _told_backtest(study: Study, told: Mapping[str, Any]) -> str:
     light, ratio = told["traffic_light"], told["kupiec"]["p_value"]
     zone = f", {light['zone']} zone with {light['exceptions']} in the last 250" if light else ""
     independence = told["christoffersen_independence"]["p_value"]
     return (
-        f"{told['exceptions']} of {told['days']:,} days beyond VaR 99%, {told['expected']:.1f} expected{zone}; "
+        f"{told['exceptions']} of {told['days']:,} days beyond the 1-day VaR 99% of another model ({study.foreteller}), "
+        f"{told['expected']:.1f} expected{zone}; "
         f"Kupiec p {ratio:.2g}, Christoffersen p {independence:.2g}"
     )
 

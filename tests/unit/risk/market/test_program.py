@@ -115,7 +115,22 @@ def test_the_back_test_is_told(tmp_path: Path, words: list[str], capsys: pytest.
     assert told["exceptions"] == sum(float(day[1]) > float(day[2]) for day in days) == sum(int(day[5]) for day in days)
     assert told["traffic_light"]["exceptions"] == sum(int(day[5]) for day in days[-250:])
     assert 0 < told["kupiec"]["p_value"] <= 1
-    assert f"back-test      {told['exceptions']} of 449 days beyond VaR 99%, 4.5 expected" in capsys.readouterr().out
+    assert told["model"] == {"name": "historical simulation", "days": 500, "horizon_days": 1}
+    table = capsys.readouterr().out
+    how = "historical simulation of 500 days"
+    assert f"{told['exceptions']} of 449 days beyond the 1-day VaR 99% of another model ({how}), 4.5 expected" in table
+
+
+def test_the_back_test_has_a_model_of_its_own(tmp_path: Path, words: list[str]) -> None:
+    """Whatever the covariance of the figures, it says that it foretells by an EWMA; its chart says so, too."""
+    asked = [*words, "--model", "normal", "--no-stress", "--backtest", "5", "--plots", "--out", str(tmp_path / "out")]
+    assert main(Alone(), asked) == 0
+    told = result(tmp_path / "out")
+    model = told["figures"]["backtest"]["model"]
+    assert told["model"]["window"]["covariance"] == "sample"
+    assert (model["name"], model["covariance"], model["lambda"], model["horizon_days"]) == ("normal", "ewma", 0.97, 1)
+    assert model["scenarios_a_day"] == 16384
+    assert "by normal, EWMA of lambda 0.97<" in (tmp_path / "out" / "backtest.svg").read_text()
 
 
 def test_brute_force_has_the_same_figures(tmp_path: Path, words: list[str]) -> None:
