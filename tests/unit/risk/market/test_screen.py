@@ -56,3 +56,21 @@ def test_no_number_and_infinity_are_out_of_reach():
     outside = np.empty(BLOCK, np.bool_)
     screen(moves, np.empty(BLOCK, np.float32), outside)
     assert np.flatnonzero(outside).tolist() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("orders", [(6, 1), (20, 7), (28, 9), (36, 10)])
+@pytest.mark.parametrize("held", [1, 3, 20])
+def test_a_scenario_has_its_bits_wherever_it_stands(held, orders):
+    """Batches are filled by rank, so a scenario's place in one must not show, in the products of matrices either.
+
+    With products of 8 rows or more this fails with OPENBLAS_CORETYPE=Haswell or Zen.
+    """
+    rng = np.random.default_rng(5)
+    factors = held + (orders[1] > 1)
+    screen = Screen(rng.normal(0, 1, (held, *orders)), np.ones(factors), [0.0] * held)
+    moves = rng.uniform(-1, 1, (factors, screen.width)).astype(np.float32)
+    places = rng.permutation(screen.width)
+    (there, here), outside = np.empty((2, screen.width), np.float32), np.empty(screen.width, np.bool_)
+    screen(moves, there, outside)
+    screen(np.ascontiguousarray(moves[:, places]), here, outside)
+    np.testing.assert_array_equal(here, there[places])
