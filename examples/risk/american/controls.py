@@ -19,6 +19,7 @@ d1 = ln(G_a / G_b) / v + v / 2, v = volatility of the ratio * sqrt(T - t). Its d
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -140,7 +141,7 @@ class Controls:
             self._option(*pair, self._exponents[leg], covariance, name)
 
     def _option(self, gained: int, given: int, exposure: Reals, covariance: Reals, name: str) -> None:
-        volatility = float(np.sqrt(max(exposure @ covariance @ exposure, 0.0)))  # of a singular matrix it may be -1e-18
+        volatility = math.sqrt(max(float(exposure @ covariance @ exposure), 0.0))  # of a singular matrix it may be -1e-18
         if not volatility >= _NONE:
             return
         if name not in self.names:

@@ -15,13 +15,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from examples.risk.american.contract import Contract
+from examples.risk.american.contract import ONE_ASSET, Contract
 from examples.risk.american.controls import Controls
 from examples.risk.american.greeks import Derivatives, Greeks, exercised_today
 from examples.risk.american.model import Gbm, Model
 from examples.risk.american.moments import Controlled, Moments
 from examples.risk.american.paths import Forward
 from examples.risk.american.stopping import Decide, Stopped
+from examples.risk.numerics import black_scholes
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.communicator import Communicator
 
@@ -78,7 +79,7 @@ class LowerBound:
     """All in strikes, today.
 
     Attributes:
-        value: the larger of exercise at once, where that is allowed, and of going on.
+        value: the largest of exercise at once, where that is allowed, of going on, and of the European option, if it has a formula.
         going_on: what the policy is worth if the option is not exercised today.
         exercised_today: whether exercise at once is worth more. Where both are the same within the error, taking the larger is
             too high by at most 0.4 errors.
@@ -127,6 +128,7 @@ class Lower:
         if greeks and not controlled:
             raise ValueError("Greeks need the controls")
         self._contract, self._decide, self._forward, self._draws = contract, decide, forward, draws
+        self._european = _european(contract, model)
         self._spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
         self._discounts = np.exp(-model.rate * np.asarray(contract.dates))
         self._controls = Controls(contract, model, draws.paths) if controlled else None
@@ -178,7 +180,18 @@ class Lower:
             (count * draws.paths, self.moments.estimate(0, groups).value) for groups, count in enumerate(blocks, start=2)
         ]
         value = Estimate(at_once, 0.0) if exercised else going_on.value
+        if self._european > value.value:  # where draws hardly see what it is worth
+            value = Estimate(self._european, 0.0)
         return LowerBound(value, going_on, exercised, greeks, self._names, tuple(convergence), draws.all_paths)
+
+
+def _european(contract: Contract, model: Model) -> float:
+    """What the option is worth without early exercise, in strikes, so at least: of one asset, Black and Scholes; else 0."""
+    if not isinstance(model, Gbm) or contract.payoff not in ONE_ASSET:
+        return 0.0
+    spot, dividend, volatility = (float(each[0]) for each in (model.spots, model.dividends, model.volatilities))
+    sign = 1 if contract.payoff == "call" else -1
+    return float(black_scholes.value(spot / contract.strike, 1.0, model.rate, dividend, volatility, contract.dates[-1], sign))
 
 
 def lower_bound(comm: Communicator, lower: Lower, draws: Draws, tell: Callable[[int], Any] = lambda _: None) -> LowerBound:

@@ -11,6 +11,7 @@ import numpy as np
 from batchhpc.rank import ExactSum, Progress
 from examples.risk.american.arguments import Arguments
 from examples.risk.american.basis import basis_of
+from examples.risk.american.early import may_pay_early
 from examples.risk.american.finished import VERSION, Finished, identity
 from examples.risk.american.greeks import Greeks
 from examples.risk.american.lower import Draws, Lower
@@ -51,6 +52,7 @@ class Pricing:
         self._dtype = np.dtype(np.float32 if arguments.precision == "f32" else np.float64)
         self._sources = Sources(self._trade, arguments.seed, self._dtype)
         self._basis = basis_of(self._trade.contract, self._trade.model)
+        self._early = may_pay_early(self._trade.contract, self._trade.model)
 
     def priced(self) -> Priced:
         """All phases; collective."""
@@ -85,7 +87,9 @@ class Pricing:
         own = own_blocks(self._comm, blocks)
         backward = self._sources.backward(paths, own, antithetic=self._arguments.antithetic)
         counted = Counted(self._comm)
-        run = Sweep(trade.contract, trade.model.rate, self._basis, backward, paths, len(own), blocks, self._dtype)
+        run = Sweep(
+            trade.contract, trade.model.rate, self._basis, backward, paths, len(own), blocks, self._dtype, early=self._early
+        )
         with self._phase("policy", run.last, "dates") as (restart, progress):
             policy = sweep(counted, run, self._basis, restart, progress.reach).policy
         self._finished.keep(phase, [policy.told(), [counted.traffic.collectives, counted.traffic.bytes]])
@@ -140,6 +144,7 @@ class Pricing:
             sizes.inner,
             -(-sizes.outer // OUTER),
             Hedge(trade.contract, trade.model, going.coefficients, sizes.inner),
+            early=self._early,
         )
         with self._phase("upper bound", upper.blocks, "blocks") as (restart, progress):
             add_blocks(self._comm, upper.blocks, _exact(upper.add, upper), restart, progress.reach)

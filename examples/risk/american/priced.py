@@ -106,7 +106,7 @@ class Priced:
 
     @property
     def bracket(self) -> tuple[float, float] | None:
-        """Where the price is with at least 95 % confidence: from the end of one interval to that of the other."""
+        """From the lower end of one bound's 95 % interval to the upper end of the other's; it may miss as often as one of these."""
         return None if self.upper is None else (self.lower.value.interval()[0], self.upper.value.interval()[1])
 
     @property

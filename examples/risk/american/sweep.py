@@ -71,10 +71,12 @@ class Sweep:
         blocks: of this rank.
         all_blocks: of all ranks.
         dtype: of the paths.
+        early: whether exercise before the last date may pay; if not, no date has coefficients. See `early`.
 
     Attributes:
         last: number of the last date.
         coefficients, scales: of the dates that are done; see `Policy`.
+        early: as given.
         message: bytes that a rank sends on a date.
         path_dates: paths of this rank, times dates.
         seconds: of processor time, on paths and between dates.
@@ -90,7 +92,10 @@ class Sweep:
         blocks: int,
         all_blocks: int,
         dtype: npt.DTypeLike = np.float64,
+        *,
+        early: bool = True,
     ) -> None:
+        self.early = early
         self._basis, self._backward, self._blocks, self._all_paths = basis, backward, blocks, paths * all_blocks
         self._discounts = np.exp(-rate * np.diff(contract.dates, prepend=0.0)).astype(dtype)  # from a date to the one before
         self.last = len(contract.dates) - 1
@@ -184,7 +189,7 @@ def sweep(comm: Communicator, run: Sweep, basis: Basis, restart: Restart, tell: 
         run.coefficients[:] = loaded.shared["coefficients"]
     run.begin()
     for date in range(run.last - 1, -1, -1):
-        if date >= begun:
+        if date >= begun or not run.early:
             run.replay(date)
         else:
             run.regress(comm, date)
@@ -192,5 +197,5 @@ def sweep(comm: Communicator, run: Sweep, basis: Basis, restart: Restart, tell: 
         tell(run.last - date)
     value = run.value(comm)
     policy = Policy(basis.name, run.coefficients, run.scales, value)
-    sums = min(begun, run.last)
+    sums = min(begun, run.last) if run.early else 0
     return Swept(policy, sums, sums * run.message, run.path_dates, *run.seconds)

@@ -28,10 +28,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import chdtri
 
 from batchhpc.rank import ExactSum
 from examples.risk.american.contract import Contract
@@ -47,6 +49,7 @@ Places = npt.NDArray[np.intp]
 OUTER: Final = 256  # paths of a block
 _BATCH: Final = 2048  # inner paths that go on side by side, unless one state has more; larger batches are seldom full
 GROUPS: Final = 16  # points of the convergence
+_FEW: Final = 30  # outer paths that gain, below which their sample error is not believed
 _LEAST: Final = 32  # inner paths of a state; 16 took the same time, and left a larger gap
 _FEWER: Final = 4  # times: so many fewer has each tier of states than the one before
 _SURE: Final = 3.0  # standard errors of Q between the guess and what is critical, for which a tier is enough
@@ -95,6 +98,7 @@ class Upper:
         inner: inner paths of a state where they matter, rounded up to a multiple of 4; other states have fewer.
         blocks: of outer paths, over all ranks.
         hedge: a martingale that resembles what the policy is worth: see `Hedge`. It takes its own noise from inner paths.
+        early: whether exercise before the last date may pay; if not, h is below Q there, and hindsight gains nothing. See `early`.
 
     Attributes:
         sums: for checkpoints: of the gap, of its square, and of steps, for each group of blocks.
@@ -112,10 +116,14 @@ class Upper:
         inner: int,
         blocks: int,
         hedge: Martingale | None = None,
+        *,
+        early: bool = True,
     ) -> None:
         self._contract, self._policy, self._forward, self._going_on, self.blocks = contract, policy, forward, going_on, blocks
-        self._hedge = hedge
+        self._hedge, self._early = hedge, early and len(contract.dates) > 1
         self._assets = len(spots)
+        # A put pays one strike at most; what a call pays has no bound, and the spot is what it is worth at most
+        self._largest = 1.0 if contract.payoff.endswith("put") else float(spots.sum())
         self._at_once = float(contract.exercise(spots[:, None], np.empty(1))[0]) if contract.today else 0.0
         self._discounts = np.exp(-rate * np.asarray(contract.dates))
         self._last = len(contract.dates) - 1
@@ -129,6 +137,8 @@ class Upper:
 
     def add(self, block: int) -> None:
         """Send a block of outer paths on, and add what hindsight gains on each."""
+        if not self._early:
+            return
         states, gains, guesses, exercised = self._outer(block)
         self._batch, self._steps = block * 2 * OUTER * (1 + self._last), 0  # no batch has numbers of another block's
         level = np.zeros(OUTER)  # pi(j) is level + L(j)
@@ -157,10 +167,23 @@ class Upper:
         totals = np.asarray(self.sums.reduce(comm).value())
         ends = [sum(self._group(block) <= group for block in range(self.blocks)) * OUTER for group in range(self._groups)]
         so_far = np.cumsum(totals[:, :2], axis=0).tolist()
-        gaps = [Estimate.of_sums(total, squares, count) for (total, squares), count in zip(so_far, ends, strict=True)]
+        gaps = [self._gap(total, squares, count) for (total, squares), count in zip(so_far, ends, strict=True)]
         policy = max(self._at_once, self._going_on.value)
         values = [Estimate(policy + gap.value, math.hypot(gap.error, self._going_on.error)) for gap in gaps]
         return UpperBound(values[-1], gaps[-1], tuple(zip(ends, values, strict=True)), ends[-1], int(totals[:, 2].sum()))
+
+    def _gap(self, total: float, squares: float, count: int) -> Estimate:
+        """What hindsight gains, with an error that counts what no path has seen, if few of them gained anything.
+
+        total**2 / squares is how many gained, if all gained alike. If that is below `_FEW`, sample errors mean nothing; as many are
+        taken for possible as a Poisson number may be for which so few were seen (97.5 %), each with a gain of `_largest`.
+        """
+        gap = Estimate.of_sums(total, squares, count)
+        seen = total * total / squares if squares else 0.0
+        if seen >= _FEW or not self._early:
+            return gap
+        possible = float(chdtri(2 * (math.floor(seen) + 1), 0.025)) / 2 / count * self._largest
+        return Estimate(gap.value, max(gap.error, possible / NormalDist().inv_cdf(0.975)))
 
     def _group(self, block: int) -> int:
         return block * self._groups // self.blocks
