@@ -25,6 +25,7 @@ PAGES = [
     Path("examples/risk/README.md"),
     Path("examples/risk/market/README.md"),
     Path("examples/risk/american/README.md"),
+    Path("examples/risk/exposure/README.md"),
     Path("CONTRIBUTING.md"),
     Path("docs/how-to/spot.md"),
 ]

@@ -21,6 +21,7 @@ from examples.workload.errors import BadArguments
 
 _INPUTS = ("curve", "swaps", "counterparties")
 _DAYS = 365
+_SHORTEST_MONTH = 30  # days
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,9 @@ def make_parser() -> Parser:
     parser.add_argument("--own-recovery", default="0.4", metavar="SHARE", help="of this side (default: 0.4)")
     parser.add_argument("--step", default="6", metavar="MONTHS", help="between two dates of exposure (default: 6)")
     parser.add_argument("--margin-period", default="10", metavar="DAYS", help="from the last margin to the close-out (default: 10)")
-    parser.add_argument("--paths", default="65536", metavar="N", help=f"rounded up to blocks of {BLOCK} (default: 65536)")
+    parser.add_argument(
+        "--paths", default="65536", metavar="N", help=f"{2 * BLOCK} or more, rounded up to blocks of {BLOCK} (default: 65536)"
+    )
     parser.add_argument("--seed", default="1", metavar="N", help="of all draws (default: 1)")
     parser.add_argument("--plots", action="store_true", help="draw exposure.svg and cva.svg")
     parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
@@ -120,6 +123,10 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
     elif problem := output_problem("--out", given.out):
         problems.append(problem)
     paths = whole_number("--paths", given.paths, (2 * BLOCK, 2**32), problems)
+    step = whole_number("--step", given.step, (1, 12), problems)
+    margin = number("--margin-period", given.margin_period, (0, 90), problems)
+    if margin > _SHORTEST_MONTH * step:
+        problems.append(f"--margin-period: is {margin:g} days, but must not be longer than --step, {step} months")
     arguments = Arguments(
         curve=given.curve or "",
         swaps=given.swaps or "",
@@ -128,8 +135,8 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         volatility=number("--volatility", given.volatility, (1e-6, 0.2), problems),
         own_spread=number("--own-spread", given.own_spread, (0, 1), problems),
         own_recovery=number("--own-recovery", given.own_recovery, (0, 0.99), problems),
-        step=whole_number("--step", given.step, (1, 12), problems),
-        margin=number("--margin-period", given.margin_period, (0, 90), problems) / _DAYS,
+        step=step,
+        margin=margin / _DAYS,
         paths=-(-paths // BLOCK) * BLOCK,
         seed=whole_number("--seed", given.seed, (0, 2**53), problems),
         plots=given.plots,

@@ -10,7 +10,7 @@ from examples.risk.exposure.arguments import Arguments, make_parser, read_argume
 from examples.risk.exposure.curve import read_curve
 from examples.risk.exposure.hull_white import HullWhite
 from examples.risk.exposure.simulation import KEPT, Plan, Simulation
-from examples.risk.exposure.trades import read_counterparties, read_swaps
+from examples.risk.exposure.trades import MONTHS, read_counterparties, read_swaps
 from examples.risk.numerics.provenance import digest, provenance
 from examples.workload.communicator import Communicator
 from examples.workload.errors import Malformed
@@ -33,7 +33,10 @@ def work(comm: Communicator, arguments: Arguments) -> None:
     simulation = Simulation(plan)
     place = prepare(comm, arguments.out, (TABLE, *(CHARTS if arguments.plots else ()), RESULT))
     inputs = {name: digest(address) for name, address in arguments.inputs.items()}
-    asked = {name: str(getattr(arguments, name)) for name in ("reversion", "volatility", "step", "margin", "paths", "seed")}
+    asked = {
+        name: str(getattr(arguments, name))
+        for name in ("reversion", "volatility", "own_spread", "own_recovery", "step", "margin", "paths", "seed")
+    }
     with Restart(comm, arguments.checkpoint, "exposure", {**inputs, **asked}, KEPT) as restart:
         found = simulation.run(comm, restart)
     made = provenance(comm, arguments.inputs, arguments.seed)
@@ -57,7 +60,7 @@ def _plan(arguments: Arguments) -> Plan:
     return Plan(
         swaps,
         counterparties,
-        HullWhite(read_curve(arguments.curve), arguments.reversion, arguments.volatility),
+        HullWhite(read_curve(arguments.curve), arguments.reversion, arguments.volatility, float(swaps.maturity.max()) / MONTHS),
         arguments.own_spread,
         arguments.own_recovery,
         arguments.step,

@@ -84,6 +84,9 @@ def read_table(address: str, columns: Sequence[str], optional: Sequence[str] = (
     except (UnicodeDecodeError, csv.Error) as error:
         raise Malformed(address, f"is no CSV: {error}") from error
     head = [name.strip() for name in rows[0]] if rows else []
+    twice = sorted({name for name in head if head.count(name) > 1})
+    if twice:
+        raise Malformed(address, f"has the column {', '.join(twice)} twice")
     missing = [name for name in columns if name not in head]
     unknown = [name for name in head if name not in (*columns, *optional)]
     if missing or unknown:

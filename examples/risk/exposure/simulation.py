@@ -1,7 +1,7 @@
 """Exposures over numbered blocks of paths; ranks only share the blocks out.
 
 A date's exposure counts after the payments of the date. With a margin agreement the collateral is that of the margin period before
-the date: what the value was beyond the threshold then (it grows with the numeraire meanwhile, which in ten days is nothing).
+the date: cash of what the value was beyond the threshold then, with the interest of the period.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Plan:
         own_spread: of this side's CDS, per year.
         own_recovery: what this side pays of a claim after its default.
         step: months between two dates of exposure.
-        margin: years of the margin period.
+        margin: years of the margin period, not longer than a step: a date's collateral is called after the date before.
         paths: a multiple of `BLOCK`; half of them mirror the others.
         seed: of all draws.
     """
@@ -105,7 +105,7 @@ class Simulation:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.sets = NettingSets(plan.swaps, len(plan.counterparties.names), plan.model)
-        self.months = np.arange(0, self.sets.last, plan.step)
+        self.months = np.arange(0, self.sets.last + plan.step, plan.step)  # so that defaults until the last payment count
         self._dates = self._schedule()
         self.scale = np.maximum(self.sets.gross, 1e-300)
         weights = default_weights(plan.counterparties.spread, plan.counterparties.recovery, self.months / MONTHS)
@@ -185,6 +185,7 @@ class _Block:
         self._within = np.empty_like(self._values)
         self._fixed = {each.reset: np.empty(BLOCK) for each in dates if each.reset}
         self._fixed[0] = np.zeros(BLOCK)
+        self._called, self._then = 0.0, np.zeros(BLOCK)  # when collateral was called, in months, and the process then
         self._agreed = np.isfinite(plan.counterparties.threshold)
         self._limit = np.where(self._agreed, plan.counterparties.threshold, _WITHOUT)[:, None]
 
@@ -198,6 +199,7 @@ class _Block:
         figures[0, 0], figures[1, 0] = np.maximum(today - held, 0.0) / scale, np.maximum(held - today, 0.0) / scale
         self._z[:] = 0.0
         self._collateral[self._agreed] = held[self._agreed, None]
+        self._called, self._then[:] = 0.0, 0.0
         before = 0.0
         for index, date in enumerate(simulation._dates):  # noqa: SLF001 - one class in two
             variance = float(plan.model.variance(date.slice.time))
@@ -213,7 +215,7 @@ class _Block:
                 if date.margin and not plan.margin:  # what is called is there at once
                     self._call_margin(values, date.slice)
                 if date.row >= 0:
-                    self._count(values, figures[:, date.row])
+                    self._count(values, figures[:, date.row], date.slice.time)
                 if date.margin and plan.margin:
                     self._call_margin(values, date.slice)
         for side, weights in enumerate(simulation._defaults):  # noqa: SLF001 - one class in two
@@ -227,15 +229,27 @@ class _Block:
         of.fill(self._z, self._fixed, basis)
         return np.matmul(of.weights, basis, out=self._values)
 
-    def _count(self, values: Reals, figures: Reals) -> None:
+    def _count(self, values: Reals, figures: Reals, time: float) -> None:
         """Mean positive and negative exposures of the block."""
-        exposed = np.subtract(values, self._collateral, out=self._within) if self._agreed.any() else values
+        exposed = values
+        if self._agreed.any():
+            exposed = np.subtract(values, np.multiply(self._collateral, self._growth(time), out=self._within), out=self._within)
         whole = np.add.reduce(exposed, axis=1)
         positive = np.add.reduce(np.maximum(exposed, 0.0, out=self._within), axis=1)
         figures[0], figures[1] = positive / BLOCK / self._of.scale, (positive - whole) / BLOCK / self._of.scale
 
+    def _growth(self, time: float) -> Reals:
+        """Collateral in units of the numeraire, then as now: cash of then bears the interest 1 / P(then, now)."""
+        then, model = self._called / MONTHS, self._of.plan.model
+        if then == time:
+            return np.ones(BLOCK)
+        constant, now, before = model.fixed_coupon(time, then, time)
+        growth: Reals = np.exp(constant + now * self._z + before * self._then) / model.deflator(then, self._then)
+        return growth
+
     def _call_margin(self, values: Reals, of: Slice) -> None:
         """Collateral held from now on: the value beyond the threshold, either way."""
+        self._called, self._then[:] = of.month, self._z
         limit = np.multiply(self._limit, self._of.plan.model.deflator(of.time, self._z), out=self._within)
         np.minimum(values, limit, out=self._collateral)
         np.negative(limit, out=limit)

@@ -67,9 +67,11 @@ def read_counterparties(address: str) -> Counterparties:
     """
     table = read_table(address, _COUNTERPARTY, ("threshold",))
     names = [table.text(line, "counterparty") for line in table.lines]
+    seen: set[str] = set()
     for line, name in zip(table.lines, names, strict=True):
-        if not name or names.index(name) != table.lines.index(line):
+        if not name or name in seen:
             table.problem(line, "counterparty", f"{name!r} is there already" if name else "is empty")
+        seen.add(name)
     read = Counterparties(
         tuple(names),
         np.array([table.number(line, "cds_spread", (0, 1)) for line in table.lines]),
@@ -109,7 +111,7 @@ def _row(table: Table, line: int, known: dict[str, int]) -> tuple[float, ...]:
     if name not in known:
         table.problem(line, "counterparty", f"{name!r} is not among the counterparties")
     direction = table.choice(line, "direction", ("payer", "receiver"))
-    years = table.number(line, "maturity", (1 / MONTHS, _LONGEST))
+    years = table.number(line, "maturity", (0.999 / MONTHS, _LONGEST))
     frequency = table.number(line, "payments_per_year", (1, MONTHS))
     months = round(years * MONTHS) if not math.isnan(years) else MONTHS
     if abs(months - years * MONTHS) > 1e-6:

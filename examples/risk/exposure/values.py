@@ -19,7 +19,7 @@ from examples.risk.exposure.hull_white import HullWhite
 from examples.risk.exposure.trades import MONTHS, Swaps
 
 Reals = npt.NDArray[np.float64]
-REACH = 7.5  # standard deviations of z that the series covers; normals of 64 bits end at 7.4
+REACH = 7.5  # standard deviations of z that the series covers; one normal in 1e13 is beyond
 TOLERANCE = 1e-10  # of a netting set's gross notional: error of the series, measured between its nodes
 _DEGREES = range(8, 65, 4)
 _CHECKS = 97  # points
@@ -124,6 +124,10 @@ class NettingSets:
             error = np.abs(series @ chebyshev.chebvander(checks / reach, degree).T - exact) / (scale + np.abs(exact))
             if float(error.max()) <= TOLERANCE:
                 break
+        else:
+            raise ArithmeticError(
+                f"no series of degree {degree} is near enough in month {month:g}: rates move too far to be believed"
+            )
         told = [(fixed, *model.fixed_coupon(time, fixed / MONTHS, paid / MONTHS)) for fixed, paid in pairs]
         return Slice(month, np.concatenate([series, coupons], axis=1), degree, tuple(told), reach)
 

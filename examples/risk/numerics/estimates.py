@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
 LEVEL = 0.95  # of an interval, where nothing else is said
 
@@ -19,10 +20,12 @@ class Estimate:
     Attributes:
         value: the figure.
         error: its standard error; nan if none is known.
+        degrees: of freedom of the error, if few draws told it: its intervals are Student's.
     """
 
     value: float
     error: float
+    degrees: float = math.inf
 
     @classmethod
     def of_sums(cls, total: float, squares: float, count: int) -> Estimate:
@@ -35,11 +38,13 @@ class Estimate:
     def of_replicates(cls, values: ArrayLike) -> Estimate:
         """From independent estimates of the same figure, such as those of independent scrambles."""
         numbers = np.asarray(values, np.float64)
-        return cls(float(numbers.mean()), float(numbers.std(ddof=1) / math.sqrt(len(numbers))))
+        return cls(float(numbers.mean()), float(numbers.std(ddof=1) / math.sqrt(len(numbers))), len(numbers) - 1)
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Where the true figure is with this probability, if the error is normal."""
-        reach = NormalDist().inv_cdf(0.5 + level / 2) * self.error
+        """Where the true figure is with this probability, if draws are normal."""
+        upper = 0.5 + level / 2
+        quantile = NormalDist().inv_cdf(upper) if math.isinf(self.degrees) else float(stdtrit(self.degrees, upper))
+        reach = quantile * self.error
         return self.value - reach, self.value + reach
 
     def told(self) -> dict[str, float | list[float] | None]:

@@ -85,7 +85,7 @@ def test_the_program_writes_tables_and_charts(tmp_path: Path, capsys: pytest.Cap
     first = result["counterparties"]["CP02"]
     assert first["cva"]["interval_95"][0] < first["cva"]["value"] < first["cva"]["interval_95"][1]
     lines = (tmp_path / "exposures.csv").read_text().splitlines()
-    assert lines[1].startswith('"CP01",0,')
+    assert lines[1].startswith("CP01,0,")
     assert len(lines) == 1 + 20 * result["dates"]
     assert all((tmp_path / name).read_text().startswith("<svg") for name in ("exposure.svg", "cva.svg"))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from examples.risk.exposure.closed_form import expected_exposure
+from examples.risk.exposure.hull_white import HullWhite
 from examples.risk.exposure.simulation import KEPT, Exposures, Plan, Simulation
 from examples.risk.exposure.trades import Counterparties, Swaps
 from examples.workload.arguments import CheckpointPlan
@@ -31,7 +32,8 @@ def test_one_swap_has_the_exposure_of_its_formula() -> None:
     both = np.full(2, 1e6), np.full(2, 0.026), np.full(2, 60), np.full(2, 6), nan
     swaps = Swaps(np.arange(2, dtype=np.intp), np.array([1.0, -1.0]), *both)
     found = run(Alone(), Plan(swaps, counterparties(), MODEL, 0.01, 0.4, 6, 0.0, 8 * 4096, 1))
-    for row, month in enumerate(found.months.tolist()[1:], 1):
+    assert found.positive[-1].max() == 0
+    for row, month in enumerate(found.months.tolist()[1:-1], 1):
         for at, sign in enumerate((1.0, -1.0)):
             exact = 1e6 * expected_exposure(MODEL, sign, 0.026, 60, 6, month)
             assert abs(found.positive[row, at] - exact) < 4 * found.positive_error[row, at]
@@ -85,6 +87,24 @@ def test_margin_leaves_what_moves_in_the_margin_period() -> None:
     assert (ten.cva < 0.5 * bare.cva).all()
     assert (some.positive <= ten.positive + 10_000.0).all()
     assert (some.cva > ten.cva).all()
+
+
+@pytest.mark.parametrize("threshold", [0.0, 20_000.0, float("inf")])
+def test_no_numeraire_is_better_than_another(threshold: float) -> None:
+    """Exposures of long swaps are the same within four errors, whichever bond is the numeraire: collateral is cash."""
+    nan = np.full(2, np.nan)
+    long = Swaps(
+        np.arange(2, dtype=np.intp), np.array([1.0, -1.0]), np.full(2, 1e6), np.full(2, 0.05), np.full(2, 240), np.full(2, 12), nan
+    )
+    found = [
+        run(Alone(), Plan(long, counterparties(threshold), model, 0.01, 0.4, 12, 10 / 365, 16 * 4096, seed))
+        for seed, model in enumerate((MODEL, HullWhite(MODEL.curve, MODEL.reversion, MODEL.volatility, 20.0)))
+    ]
+    for name in ("positive", "negative"):
+        first, second = (getattr(each, name) for each in found)
+        errors = [getattr(each, f"{name}_error") for each in found]
+        assert (np.abs(first - second) <= 4 * np.hypot(*errors) + 1e-9).all()
+        assert errors[1].max() < 0.05 * second.max()
 
 
 def test_positive_less_negative_exposure_is_the_value_of_what_is_left() -> None:

@@ -60,6 +60,7 @@ def test_an_estimate_of_sums_is_the_mean_and_its_error() -> None:
     assert made.value == pytest.approx(draws.mean(), rel=1e-12)
     assert made.error == pytest.approx(draws.std(ddof=1) / 1000**0.5, rel=1e-9)
     again = Estimate.of_replicates(draws)
+    assert Estimate(0.0, 1.0, 1).interval()[1] == pytest.approx(12.706, abs=1e-3)  # Student's t of two draws
     assert (again.value, again.error) == pytest.approx((made.value, made.error), rel=1e-9)
 
 
