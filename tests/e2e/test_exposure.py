@@ -26,7 +26,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exposure") / "one"
     run = exposure(["--paths", "16384", "--out", str(out)], 1)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines()[0].split() == ["value", "peak", "exposure", "CVA", "+-", "DVA"]
+    assert run.stdout.splitlines()[0].split() == ["value", "most", "expected", "CVA", "+-", "DVA"]
     return out
 
 

@@ -22,7 +22,7 @@ _RIGHT = ">"
 
 
 def result(arguments: Arguments, origin: Mapping[str, Any], priced: Sequence[Priced]) -> dict[str, Any]:
-    """All of ``result.json``.
+    """All of ``result.json``: "contracts" are the same on any number of ranks, "provenance" and "run" are not.
 
     Args:
         arguments: of the run.
@@ -33,17 +33,20 @@ def result(arguments: Arguments, origin: Mapping[str, Any], priced: Sequence[Pri
         "provenance": dict(origin),
         "arguments": {
             **asdict(arguments.sizes),
-            **{name: getattr(arguments, name) for name in ("precision", "seed", "antithetic", "sampling", "policy")},
+            **{
+                name: getattr(arguments, name)
+                for name in ("precision", "seed", "antithetic", "sampling", "policy", "greeks", "plots")
+            },
         },
         "warnings": list(arguments.warnings),
         "contracts": [_one(each) for each in priced],
+        "run": {"communication": {each.trade.name: _sent(each) for each in priced}},
     }
 
 
 def _one(priced: Priced) -> dict[str, Any]:
     trade, upper = priced.trade, priced.upper
     known = {} if trade.reference is None else {"reference": trade.reference, "reference_in_bracket": priced.holds}
-    phases = {"policy": priced.sweep, "lower": priced.lower.traffic, "upper": upper.traffic if upper else None}
     return {
         "name": trade.name,
         **trade.told(),
@@ -60,8 +63,13 @@ def _one(priced: Priced) -> dict[str, Any]:
             "basis": priced.policy.basis,
             "functions": priced.policy.coefficients.shape[1],
         },
-        "communication": {phase: asdict(traffic) for phase, traffic in phases.items() if traffic},
     }
+
+
+def _sent(priced: Priced) -> dict[str, Any]:
+    """By each phase. How long the message of an exact sum is depends on the partial sums, and so on how blocks are shared out."""
+    phases = {"policy": priced.sweep, "lower": priced.lower.traffic, "upper": priced.upper.traffic if priced.upper else None}
+    return {phase: asdict(traffic) for phase, traffic in phases.items() if traffic}
 
 
 def _drawn(figure: Estimate) -> dict[str, float | None]:

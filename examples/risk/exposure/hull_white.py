@@ -30,8 +30,9 @@ class HullWhite:
         curve: today's.
         reversion: a, per year, above 0.
         volatility: sigma of the short rate, absolute, per square root of a year (0.01 is 100 basis points).
-        horizon: years to T*: H* = (1 - exp(-a T*)) / a makes the bond P(t, T*) the numeraire. With the last payment's T* values
-            stay near what they are worth; with 0 the mean of a late one is made by few draws (of a swap of 60 years, by none of 66,000).
+        horizon: years to T*: H* = (1 - exp(-a T*)) / a makes the bond P(t, T*) the numeraire. With the last payment's T*
+            values stay near what they are worth; with 0 few draws make the mean of a late one (of a swap of 60 years none
+            of 66,000 did).
     """
 
     curve: Curve

@@ -34,11 +34,11 @@ def asked(tmp_path: Path, *more: str, contract: list[str] = PUT) -> Arguments:
     ],
 )
 def test_prices_have_the_same_bits_on_any_number_of_ranks(tmp_path: Path, more: list[str]) -> None:
-    """Whatever is asked for, three ranks and one find the same figures, policy and traffic."""
+    """Whatever is asked for, three ranks and one find the same figures and policy; what is sent is told apart from them."""
     arguments = asked(tmp_path, *more)
     alone = price_all(Alone(), arguments)
     (told, *others) = [
-        json.dumps(result(arguments, {}, priced)) + policy_text(priced)
+        json.dumps({**result(arguments, {}, priced), "run": None}) + policy_text(priced)
         for priced in [alone, *run_ranks(3, lambda comm: price_all(comm, arguments))]
     ]
     assert others == [told] * 3

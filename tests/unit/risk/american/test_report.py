@@ -65,12 +65,13 @@ def test_result_json_holds_every_figure(tmp_path: Path) -> None:
     put, best = told["contracts"]
     assert put["upper"]["value"] == 4.48
     assert (put["lower"]["paths"], put["reference_in_bracket"], put["contract"]["dates"]) == (200, True, [1 / 3, 2 / 3, 1.0])
-    assert put["communication"] == {
+    assert told["run"]["communication"]["put"] == {
         "policy": {"collectives": 2, "bytes": 100},
         "lower": {"collectives": 2, "bytes": 320},
         "upper": {"collectives": 1, "bytes": 64},
     }
     assert (best["upper"], best["gap_percent"], len(best["greeks"]["delta"])) == (None, None, 2)
+    assert (told["arguments"]["greeks"], told["arguments"]["plots"]) == (False, False)
     assert "reference" not in best
     assert put["greeks"] == {"delta": [{"value": -0.7, "standard_error": 0.01}]}  # no interval: the policy's error is unknown
 
