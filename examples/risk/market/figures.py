@@ -42,7 +42,7 @@ class Screening:
         orders: Chebyshev degrees of the first screen in spot and volatility, plus one; (0, 0) if there was none.
         bound: the proved greatest difference between screen and exact loss where the screen may be used.
         revalued: scenarios with an exact valuation.
-        proved: whether the bound and the completeness of the tail were proved at run time.
+        proved: whether scenarios were left out, all of them by a bound that was proved at run time; False if all were valued.
         reason: why every scenario was revalued, if it was; empty otherwise.
     """
 

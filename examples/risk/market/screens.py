@@ -24,6 +24,7 @@ Reals = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 REACHES = (3.0, 4.0, 5.6, 8.0, 11.0, 16.0)  # of screens, in standard deviations
 _INDEX_REACH = 1.5  # log change of the volatility index, at most: beyond, short options' prices bend too much for a polynomial
+_LARGEST = 1e37  # sum of all coefficients: then no part of a sum within reach is beyond single precision, which ends at 3.4e38
 _LEFT = 0.003  # scenarios that the second screen may leave out of its reach, for these are valued
 FIRST = ((6, 3), (8, 4), (12, 5), (16, 6), (20, 7))  # orders of the first screen that are tried, in x and v
 SECOND = ((20, 7), (28, 9), (36, 10))  # and of the second
@@ -62,6 +63,8 @@ class Screens:
         if len(unbounded):
             names = ", ".join(book.names[each] for each in unbounded[:5])
             self.reason = f"no bound of a screen's error can be proved at a useful price for the options on {names}"
+        elif not (most := float(np.abs(self._coefficients).sum())) < _LARGEST:
+            self.reason = f"losses of up to {most:.0e} are too large for a screen in single precision"
 
     def screen(self, which: tuple[float, int, int]) -> Screen:
         """One of them."""

@@ -93,9 +93,9 @@ class Stream:
         self._screens[0](moves, profit, outside)
         inside = ~outside
         self._tally.count(profit, inside)
-        sure = (profit <= self._sure) & inside
+        sure = (profit <= self._sure) & inside  # what is no number is neither this nor above a limit: it goes on to be valued
         self._to_value.push(moves, np.flatnonzero(sure), numbers, inside)
-        self._to_screen.push(moves, np.flatnonzero(((profit <= self._limits[0]) | outside) & ~sure), numbers, inside)
+        self._to_screen.push(moves, np.flatnonzero((~(profit > self._limits[0]) | outside) & ~sure), numbers, inside)
 
     def flush(self) -> None:
         """Let no scenario wait, but those that are put off."""
@@ -139,9 +139,9 @@ class Stream:
         profit, outside = self._profit[: len(numbers)], self._outside[: len(numbers)]
         known = counted | ~outside
         self._tally.count(profit, known & ~counted)
-        sure = (profit <= self._sure) | outside
+        sure = ~(profit > self._sure) | outside
         self._to_value.push(moves, np.flatnonzero(sure), numbers, known)
-        off = np.flatnonzero((profit <= self._limits[1]) & ~sure)
+        off = np.flatnonzero(~(profit > self._limits[1]) & ~sure)
         if len(off):
             self._tally.put_off_some(-profit[off], numbers[off], moves[:, off])
 
@@ -149,7 +149,7 @@ class Stream:
         moves = moves[:, : len(numbers)]
         profits = self._valuation(moves)
         losses = total_loss(profits)
-        self._tally.count(-losses.astype(np.float32), ~counted)
+        self._tally.count(-losses, ~counted)
         self._tally.add(profits, losses, moves, numbers)
 
 

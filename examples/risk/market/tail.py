@@ -200,7 +200,7 @@ class _Run:
         rows, revalued = _largest(comm, tally.worst, float(found[-1]), tally.revalued)
         rows = rows[: self._worst]
         orders = plan.first[1:] if plan.first else (0, 0)
-        screening = Screening(orders, bound, revalued, proved=True, reason=plan.reason)
+        screening = Screening(orders, bound, revalued, proved=bool(plan.first) and math.isfinite(bound), reason=plan.reason)
         return Losses(
             scenarios=count,
             value=float(value_today(self._book).sum()),

@@ -76,10 +76,11 @@ class Tally:
         self.revalued = 0
         self.done: Integers = np.empty((0, 2), np.int64)
 
-    def count(self, profits: npt.NDArray[np.float32], chosen: npt.NDArray[np.bool_]) -> None:
+    def count(self, profits: npt.NDArray[np.floating], chosen: npt.NDArray[np.bool_]) -> None:
         """Count the chosen ones in the histogram of losses; what is beyond its ends goes into the bins there."""
-        places = profits * np.float32(-self._per_bin)
-        np.subtract(places, np.float32(self._plan.edges[0] * self._per_bin), out=places)
+        with np.errstate(over="ignore"):  # a histogram may be so narrow that others' places are infinite
+            places = profits * profits.dtype.type(-self._per_bin)
+        np.subtract(places, profits.dtype.type(self._plan.edges[0] * self._per_bin), out=places)
         places.clip(0, self._bins - 1, out=places)
         np.copyto(places, self._bins, where=~chosen)
         self._counts += np.bincount(places.astype(np.intp), minlength=self._bins + 1)[:-1]
