@@ -304,11 +304,6 @@ class Hedge:
     def __init__(self, contract: Contract, model: Model, coefficients: Sequence[float], inner: int) -> None:
         self._controls, self._coefficients = Controls(contract, model, max(_BATCH, _fours(inner))), np.asarray(coefficients)
 
-    @staticmethod
-    def suits(contract: Contract) -> bool:
-        """Whether it saves more than it takes: of the best and the worst of assets, it takes 5 times as long as more paths do."""
-        return contract.payoff not in ("max-call", "min-put")
-
     def __call__(self, states: Reals, times: Reals) -> Reals:
         return np.asarray(np.einsum("i,ij->j", self._coefficients, self._controls.at(states, times).values))
 
