@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from examples.risk.market.elliptical import LEAST_DEGREES
+from examples.risk.market.prices import day_of
 from examples.risk.market.scenarios import BLOCK
 from examples.workload.arguments import (
     WITHOUT_END,
@@ -291,7 +292,7 @@ def _window(first: str, last: str, given: tuple[str | None, str | None], problem
 
 def _date(name: str, text: str | None, problems: list[str]) -> date | None:
     try:
-        return None if text is None else date.fromisoformat(text)
+        return None if text is None else day_of(text)
     except ValueError:
         problems.append(f"{name}: is {text!r}, but must be a date, as in 2022-12-28")
         return None

@@ -21,6 +21,8 @@ DAYS = 2  # stream of words, other than those of elliptical scenarios
 class Bootstrap:
     """`Scenarios` of sums of past daily changes, less their mean: like elliptical ones they have no drift.
 
+    The mean is that of all blocks of the same length, which count the days at both ends of the window less often than others.
+
     Args:
         changes: daily changes of the factors, (days, factors).
         horizon: days.
@@ -37,6 +39,7 @@ class Bootstrap:
         sums = np.vstack((np.zeros(self.factors), np.cumsum(changes - changes.mean(axis=0), axis=0)))
         lengths = [days] * whole + [rest] * bool(rest)
         blocks = {length: sums[length:] - sums[:-length] for length in set(lengths)}
+        blocks = {length: block - block.mean(axis=0) for length, block in blocks.items()}
         self.scale: Reals = np.sqrt(np.sum([blocks[length].var(axis=0) for length in lengths], axis=0))
         # rows of one factor each: the gathers of a row stay in the first cache
         tables = {length: np.ascontiguousarray(block.T, np.float32) for length, block in blocks.items()}

@@ -57,7 +57,7 @@ def history_of(prices: Prices, underlyings: Sequence[str], volatility: str) -> H
         prices: of all names.
         underlyings: of the book.
         volatility: the name of an index of implied volatility among the prices; "ewma": its place is taken by the EWMA volatility
-            of the equal-weighted index of all names; "none": volatilities do not move.
+            of the equal-weighted index of all names, whether they are held or not; "none": volatilities do not move.
     """
     changes = prices.of(underlyings).changes()
     if volatility == "none":
@@ -81,6 +81,13 @@ def ewma_volatility_changes(returns: Reals, decay: float = EWMA) -> Reals:
         variance = decay * variance + (1 - decay) * square
         logs.append(math.log(variance))
     return np.asarray(0.5 * np.diff(logs))
+
+
+def warm_up_problem(prices: Prices) -> str | None:
+    """Why the EWMA volatility has nothing to begin with; None if it has."""
+    if np.any(prices.changes()[:_WARM_UP].mean(axis=1)):
+        return None
+    return f"no price moves until {prices.dates[: _WARM_UP + 1][-1]}, so volatility has no beginning; leave out these dates"
 
 
 def sample_covariance(changes: Reals) -> Reals:
@@ -114,7 +121,8 @@ def definite_problem(covariance: Reals, names: Sequence[str]) -> str | None:
         return None
     involved = np.argsort(-np.abs(vectors[:, 0]), kind="stable")[:_NAMED]
     share = ", ".join(f"{names[each]} ({vectors[each, 0]:+.2f})" for each in involved.tolist())
-    return (
+    return (  # more days than factors help a sample, but not an EWMA, which counts the last ones only
         f"the covariance is not positive definite: the smallest eigenvalue of the correlations is {values[0]:.2g}, of a direction "
-        f"mostly of {share}; leave out one of names that move as one, or take a window of more days than the {len(names)} factors"
+        f"mostly of {share}; leave out one of names that move as one, or take the sample covariance of more days than "
+        f"the {len(names)} factors"
     )

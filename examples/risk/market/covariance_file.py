@@ -8,15 +8,13 @@ VOLATILITY,-0.000311,-0.000205,0.0041
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from examples.risk.market.prices import malformed, text_of
+from examples.risk.market.prices import lines_of, malformed, number_of
 
 Reals = npt.NDArray[np.float64]
 _SYMMETRIC = 1e-6  # relative difference of two elements that should be one
@@ -29,15 +27,16 @@ def read_covariance(address: str, names: Sequence[str]) -> Reals:
         OSError: it cannot be read.
         Malformed: with everything that is wrong with it, by line and column.
     """
-    lines = csv.reader(io.StringIO(text_of(address)))
-    header = [cell.strip() for cell in next(lines, [])][1:]
-    problems = [f"line 1: {name} is there twice" for name in sorted({name for name in header if header.count(name) > 1})]
+    problems: list[str] = []
+    lines = lines_of(address, problems)
+    header = [cell.strip() for cell in next(lines, (1, []))[1]][1:]
+    problems += [f"line 1: {name} is there twice" for name in sorted({name for name in header if header.count(name) > 1})]
     problems += [f"line 1: no column is called {name}, which the portfolio depends on" for name in names if name not in header]
     found: dict[str, list[float]] = {}
-    for cells in lines:
+    for line, cells in lines:
         row = [cell.strip() for cell in cells]
         if any(row):
-            _read_row(lines.line_num, header, row, found, problems)
+            _read_row(line, header, row, found, problems)
     problems += [f"no line is called {name}, which the portfolio depends on" for name in names if name not in found]
     if problems:
         raise malformed(address, problems)
@@ -60,16 +59,9 @@ def _read_row(line: int, header: Sequence[str], row: Sequence[str], found: dict[
     if len(cells) != len(header):
         problems.append(f"line {line}: has {len(cells)} numbers, but the header names {len(header)} columns")
         return
-    found[name] = [_number(cell) for cell in cells]
+    found[name] = [number_of(cell) for cell in cells]
     problems += [
         f"line {line}, column {column}: is {cell or 'missing'}, but must be {'above 0' if column == name else 'a number'}"
         for column, cell, value in zip(header, cells, found[name], strict=True)
         if not math.isfinite(value) or (column == name and value <= 0)
     ]
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return math.nan

@@ -16,6 +16,11 @@ MOST_DEGREES = 200.0  # a t of that many is as good as normal
 _STEP = 0.02  # of 1 / nu, relatively, for the likelihood's curvature
 
 
+def at_limit(degrees: float) -> bool:
+    """Whether a fit ended where it may not go on, so that its error tells nothing: 2.5 or 200 within a thousandth."""
+    return degrees > 0.999 * MOST_DEGREES or degrees < 1.001 * LEAST_DEGREES
+
+
 def log_likelihood(distances: Reals, factors: int, degrees: float) -> float:
     """Of a multivariate t whose covariance is C, but for terms without nu.
 

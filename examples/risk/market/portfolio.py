@@ -12,9 +12,7 @@ In YAML it is a list of such mappings. Options are European.
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +22,14 @@ from typing import Any
 import numpy as np
 
 from examples.risk.market.book import Book, Options
-from examples.risk.market.prices import Prices, malformed, text_of
+from examples.risk.market.prices import MOST_MONEY, Prices, day_of, lines_of, malformed, number_of, text_of
 
 FIELDS = ("underlying", "type", "quantity", "strike", "expiry", "volatility")
 _OF_OPTIONS = FIELDS[3:]
 _SIGNS = {"share": 0, "call": 1, "put": -1}
 _DAYS = 365.0  # of a year, from one date to another (actual/365 fixed)
 _HIGHEST_VOLATILITY = 10.0
+_LONGEST = 1000.0  # years
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,7 @@ def read_portfolio(address: str, prices: Prices, *, horizon: float, rate: float,
         Malformed: with everything that is wrong with it, by line and field.
     """
     problems: list[str] = []
-    text = text_of(address)
-    records = _of_yaml(address, text) if address.endswith((".yaml", ".yml")) else _of_csv(text, problems)
+    records = _of_yaml(address, text_of(address)) if address.endswith((".yaml", ".yml")) else _of_csv(address, problems)
     check = _Check(prices, horizon)
     positions = [position for line, fields in records if (position := check.position(line, fields, problems))]
     if not positions and not problems:
@@ -69,22 +67,25 @@ def read_portfolio(address: str, prices: Prices, *, horizon: float, rate: float,
     return _book(positions, prices, horizon, rate, moves_volatility=moves_volatility)
 
 
-def _of_csv(text: str, problems: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    lines = csv.reader(io.StringIO(text))
-    header = [cell.strip().lower() for cell in next(lines, [])]
+def _of_csv(address: str, problems: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    lines = lines_of(address, problems)
+    header = [cell.strip().lower() for cell in next(lines, (1, []))[1]]
     if missing := [name for name in FIELDS if name not in header]:
         problems.append(
             f"line 1: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in the header {','.join(FIELDS)}"
         )
         return
     problems += [f"line 1: {name!r} is no field; there are {', '.join(FIELDS)}" for name in header if name not in FIELDS]
-    for cells in lines:
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        problems.append(f"line 1: {', '.join(twice)} {'is' if len(twice) == 1 else 'are'} there twice; leave out one")
+        return
+    for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) > len(header):
-            problems.append(f"line {lines.line_num}: has {len(cells)} columns, but the header has {len(header)}")
+            problems.append(f"line {line}: has {len(cells)} columns, but the header has {len(header)}")
             continue
-        yield lines.line_num, {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+        yield line, {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
 
 
 def _of_yaml(address: str, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -108,6 +109,7 @@ class _Check:
 
     def __init__(self, prices: Prices, horizon: float) -> None:
         self._names, self._today, self._horizon = prices.names, prices.dates[-1].astype(date), horizon
+        self._spots = dict(zip(prices.names, prices.values[-1].tolist(), strict=True))
 
     def position(self, line: int, fields: Mapping[str, Any], problems: list[str]) -> _Position | None:
         """The position of a record; None if something is wrong with it."""
@@ -130,15 +132,20 @@ class _Check:
             if volatility > _HIGHEST_VOLATILITY:
                 found.append(f"volatility: is {volatility:g}, which is {volatility:.0%} a year; write 0.31 for 31 %")
             expiry = self._expiry(fields.get("expiry"), found)
+        largest = max(self._spots.get(underlying, 0.0), 0.0 if math.isnan(strike) else strike)
+        if abs(quantity) * largest >= MOST_MONEY:
+            found.append(f"quantity: is {quantity:g}, at {largest:g} each, but a position must be below {MOST_MONEY:g}")
         problems += [f"line {line}, {problem}" for problem in found]
         return None if found else _Position(underlying, _SIGNS[kind], quantity, strike, expiry, volatility)
 
     def _expiry(self, given: Any, found: list[str]) -> float:
         text = str(given if given is not None else "")
         try:
-            day = date.fromisoformat(text)
+            day = day_of(text)
         except ValueError:
             years = _number("expiry", given, found, above=-math.inf)
+            if years > _LONGEST:
+                found.append(f"expiry: is {text} years, but must be below {_LONGEST:g}, or a date, as in 2023-06-16")
             told = f"{text} years"
         else:
             years = (day - self._today).days / _DAYS
@@ -154,7 +161,9 @@ class _Check:
 def _number(name: str, given: Any, found: list[str], above: float = -math.inf) -> float:
     """A finite number above a limit; nan, and a problem more, if it is none."""
     try:
-        value = float("nan" if given is None or isinstance(given, bool) else given)
+        value = (
+            math.nan if given is None or isinstance(given, bool) else number_of(given) if isinstance(given, str) else float(given)
+        )
     except (TypeError, ValueError):
         value = math.nan
     if math.isfinite(value) and value > above:

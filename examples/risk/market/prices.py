@@ -12,7 +12,8 @@ import csv
 import gzip
 import io
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -23,6 +24,7 @@ from examples.workload.errors import Malformed
 from examples.workload.files import source
 
 Reals = npt.NDArray[np.float64]
+MOST_MONEY = 1e15  # of a price, or of a position: beyond that the arithmetic of sums and screens is not what it is proved to be
 LEAST_ROWS = 60  # of dates: from fewer no covariance is worth anything
 _GZIP = b"\x1f\x8b"
 _MOST_TOLD = 20  # problems
@@ -63,14 +65,15 @@ def read_prices(address: str) -> Prices:
         OSError: it cannot be read.
         Malformed: with everything that is wrong with it, by line and column.
     """
-    lines = csv.reader(io.StringIO(text_of(address)))
-    header = [cell.strip() for cell in next(lines, [])]
-    problems = _of_header(header)
+    problems: list[str] = []
+    lines = lines_of(address, problems)
+    header = [cell.strip() for cell in next(lines, (1, []))[1]]
+    problems += _of_header(header)
     dates: list[date] = []
     rows: list[list[float]] = []
-    for cells in lines:
+    for line, cells in lines:
         if any(cell.strip() for cell in cells):
-            _read_row(lines.line_num, header, cells, dates, rows, problems)
+            _read_row(line, header, cells, dates, rows, problems)
     if len(rows) < LEAST_ROWS and not problems:
         problems.append(f"has {len(rows)} dates, but at least {LEAST_ROWS} are needed; give a longer history")
     if problems:
@@ -97,7 +100,7 @@ def _read_row(
         problems.append(f"line {line}: has {len(cells)} columns, but the header has {len(header)}")
         return
     try:
-        day = date.fromisoformat(cells[0].strip()[:10])
+        day = day_of(cells[0].strip()[:10])
     except ValueError:
         problems.append(f"line {line}: the date is {cells[0]!r}, but must be as in 2022-12-28")
         return
@@ -105,21 +108,52 @@ def _read_row(
         twice = "is there twice" if day == dates[-1] else f"comes after {dates[-1]}; dates must ascend"
         problems.append(f"line {line}: {day} {twice}")
     dates.append(day)
-    values = [_price(cell) for cell in cells[1:]]
+    values = [number_of(cell) for cell in cells[1:]]
     problems += [
-        f"line {line}, column {name}: the price on {day} is {cell.strip() or 'missing'}, but must be a number above 0; "
-        "leave out the date or the name, or fill it in"
+        f"line {line}, column {name}: the price on {day} is {cell.strip() or 'missing'}, but must be a number above 0"
+        f"{f' and below {MOST_MONEY:g}' if value >= MOST_MONEY else ''}; leave out the date or the name, or fill it in"
         for name, cell, value in zip(header[1:], cells[1:], values, strict=True)
-        if not 0 < value < math.inf
+        if not 0 < value < MOST_MONEY
     ]
     rows.append(values)
 
 
-def _price(cell: str) -> float:
+def number_of(cell: str) -> float:
+    """As people write it; nan if it is none: Python takes 1_000 for a number, but in a file that is a slip."""
     try:
-        return float(cell)
+        return math.nan if "_" in cell else float(cell)
     except ValueError:
         return math.nan
+
+
+def day_of(text: str) -> date:
+    """As in 2022-12-28 and not otherwise: 20221228 may be a number that is in the wrong place.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+def lines_of(address: str, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a CSV, each with its number, whatever ends them; one that cannot be read is a problem more, and the last.
+
+    Raises:
+        OSError: it cannot be read.
+        Malformed: it is no text.
+    """
+    return _lines(text_of(address), problems)
+
+
+def _lines(text: str, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
+    lines = csv.reader(io.StringIO(text, newline=None))
+    try:
+        for cells in lines:
+            yield lines.line_num, cells
+    except csv.Error as error:
+        problems.append(f"line {lines.line_num}: is no line of a CSV: {error}")
 
 
 def text_of(address: str) -> str:

@@ -20,6 +20,7 @@ from examples.risk.market.coverage import (
     shortfall_statistic,
     traffic_light,
 )
+from examples.risk.market.degrees import at_limit
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.found import Found
 from examples.risk.market.incremental import Incremental, marginal
@@ -84,7 +85,7 @@ def _model(study: Study) -> dict[str, Any]:
     return {
         "name": study.arguments.model,
         "degrees": study.degrees if finite else None,
-        "degrees_fitted": study.fitted.told() if study.fitted else None,
+        "degrees_fitted": study.fitted.told() | {"at_the_limit": at_limit(study.degrees)} if study.fitted else None,
         "window": _window(study.normal),
         "stress": _window(study.stressed) if study.stressed else None,
         "horizon_years": study.book.horizon,
@@ -180,7 +181,7 @@ def components_csv(study: Study, found: Found) -> str:
         else []
     )
     rows: list[Sequence[object]] = [
-        (name, value, part, part / total if total else "", growth, *(adds[row] if adds else ("", "")))
+        (name, value, part, part / total if total else "", "" if math.isnan(growth) else growth, *(adds[row] if adds else ("", "")))
         for row, (name, value, part, growth) in enumerate(zip(*columns, strict=True))
     ]
     header = ("underlying", "value", "component_es", "share", "marginal_es", "incremental_es", "incremental_error_at_most")

@@ -14,7 +14,15 @@ from examples.risk.market.arguments import COVARIANCES, Arguments, Window
 from examples.risk.market.backtest import WINDOW, Foreteller, covariance_problem, most_days
 from examples.risk.market.book import TRADING_DAYS, Book
 from examples.risk.market.bootstrap import Bootstrap
-from examples.risk.market.covariance import History, definite_problem, ewma_covariance, history_of, sample_covariance, still_problem
+from examples.risk.market.covariance import (
+    History,
+    definite_problem,
+    ewma_covariance,
+    history_of,
+    sample_covariance,
+    still_problem,
+    warm_up_problem,
+)
 from examples.risk.market.covariance_file import read_covariance
 from examples.risk.market.degrees import fit_degrees
 from examples.risk.market.elliptical import Elliptical
@@ -121,6 +129,8 @@ def open_study(arguments: Arguments) -> Study:
         rate=arguments.rate,
         moves_volatility=arguments.volatility != "none",
     )
+    if book.moves_volatility and arguments.volatility == "ewma" and (problem := warm_up_problem(prices)):
+        raise Malformed(arguments.prices, problem)
     history = history_of(prices, book.names, arguments.volatility if book.moves_volatility else "none")
     today = prices.dates[-1].astype(date)
     problems: list[str] = []
@@ -128,6 +138,8 @@ def open_study(arguments: Arguments) -> Study:
     normal = _source(arguments, history, Window(first, today), _WINDOW, problems)
     stressed = None
     notes = []
+    if arguments.window.first and arguments.window.first < prices.dates[0].astype(date):
+        notes.append(f"--from: is {arguments.window.first}, but prices begin on {prices.dates[0]}; the window begins with them")
     if arguments.stress:
         missing = _not_covered(history, arguments.stress)
         if missing and not arguments.asked_for_stress:

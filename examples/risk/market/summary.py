@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from examples.risk.market.arguments import COVARIANCES
+from examples.risk.market.degrees import at_limit
 from examples.risk.market.figures import ES_LEVEL, Losses
 from examples.risk.market.found import Found
 from examples.risk.market.report import told_backtest
@@ -84,7 +85,8 @@ def _told_model(study: Study) -> str:
     if study.arguments.model == "bootstrap":
         return f"bootstrap of {window}, {study.arguments.bootstrap_days} in a row"
     if study.fitted:
-        name = f"t of {study.degrees:.2f} degrees of freedom (fitted, standard error {study.fitted.error:.2f})"
+        how = "fitted, at the limit" if at_limit(study.degrees) else f"fitted, standard error {study.fitted.error:.2f}"
+        name = f"t of {study.degrees:.2f} degrees of freedom ({how})"
     else:
         name = f"t of {study.degrees:g} degrees of freedom" if math.isfinite(study.degrees) else "normal"
     if study.arguments.covariance not in COVARIANCES:

@@ -57,7 +57,7 @@ def bracket(contract: Contract, model: Model, inner: int) -> tuple[LowerBound, U
         comm, Lower(contract, model, decisions, forward(contract, model, LOWER, BLOCK, antithetic=True), draws), draws
     )
     spots = (model.spots if isinstance(model, Gbm) else np.array([model.spot])) / contract.strike
-    hedge = Hedge(contract, model, lower.going_on.coefficients, inner) if Hedge.suits(contract) else None
+    hedge = Hedge(contract, model, lower.going_on.coefficients, inner)
     upper = Upper(
         contract,
         spots,

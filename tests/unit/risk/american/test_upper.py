@@ -230,9 +230,3 @@ def test_a_hedge_takes_the_noise_of_inner_paths():
     without, with_it = gaps
     assert 0 <= with_it.value < without.value / 3
     assert with_it.value < 0.005 * price
-
-
-def test_hedges_suit_contracts_whose_controls_are_quick():
-    """Of the best or worst of several assets the controls take longer than more inner paths would."""
-    assert Hedge.suits(PUT)
-    assert not Hedge.suits(Contract("max-call", 100.0, PUT.dates))
