@@ -28,7 +28,7 @@ else
 	$(BIN)/python -m pytest $(TESTS)
 endif
 
-check: lint ## the gate for a commit: lint, unit and contract tests, in under two minutes
+check: lint ## the gate for a commit: lint, unit and contract tests, in about three minutes
 	$(BIN)/python -m pytest -q $(AT_ONCE)
 
 coverage: .venv/dev.stamp ## which lines the unit and contract tests do not reach

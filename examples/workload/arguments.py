@@ -133,6 +133,14 @@ def named_twice(name: str, addresses: Sequence[str]) -> list[str]:
     return problems
 
 
+def check_out(given: argparse.Namespace, problems: list[str]) -> None:
+    """That ``--out`` is there, and may be a directory of results."""
+    if given.out is None:
+        problems.append("--out: is missing; name a directory for the results")
+    elif problem := output_problem("--out", given.out):
+        problems.append(problem)
+
+
 def output_problem(name: str, path: str) -> str | None:
     """Why results cannot go to a directory, as far as can be told without making it."""
     if path.startswith("s3://"):

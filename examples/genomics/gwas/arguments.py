@@ -11,9 +11,9 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    check_out,
     input_problem,
     number,
-    output_problem,
     read_checkpoint,
     whole_number,
 )
@@ -126,10 +126,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
     delta = None if given.lmm_delta is None else number("--lmm-delta", given.lmm_delta, (1e-3, 1e6), problems)
     if delta is not None and not given.lmm:
         problems.append("--lmm-delta: needs --lmm")
-    if given.out is None:
-        problems.append("--out: is missing; name a directory for the results")
-    elif problem := output_problem("--out", given.out):
-        problems.append(problem)
+    check_out(given, problems)
     checkpoint = read_checkpoint(given, problems)
     if problems:
         raise BadArguments(problems)

@@ -11,9 +11,9 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    check_out,
     input_problem,
     named_twice,
-    output_problem,
     read_checkpoint,
     size,
 )
@@ -65,10 +65,7 @@ def read_reading(given: argparse.Namespace, problems: list[str]) -> Reading:
         problems.append("INPUT: is missing; name at least one FASTA or FASTQ file")
     problems += [problem for address in given.inputs if (problem := input_problem("INPUT", address))]
     problems += named_twice("INPUT", given.inputs)
-    if given.out is None:
-        problems.append("--out: is missing; name a directory for the results")
-    elif problem := output_problem("--out", given.out):
-        problems.append(problem)
+    check_out(given, problems)
     chunk = size("--chunk", given.chunk, _CHUNK_LIMITS, problems)
     checkpoint = read_checkpoint(given, problems)
     if problems:

@@ -22,8 +22,8 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    check_out,
     input_problem,
-    output_problem,
     read_checkpoint,
     whole_number,
 )
@@ -171,10 +171,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
         problems.append("--antithetic: is for --sampling monte-carlo; Sobol' points are even already")
     if given.policy and (problem := input_problem("--policy", given.policy)):
         problems.append(problem)
-    if given.out is None:
-        problems.append("--out: is missing; name a directory for the results")
-    elif problem := output_problem("--out", given.out):
-        problems.append(problem)
+    check_out(given, problems)
     checkpoint = read_checkpoint(given, problems)
     trades = _trades(given, problems, warnings)
     problems += [problem for trade in trades if (problem := _step_problem(trade))]

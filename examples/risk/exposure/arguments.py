@@ -11,9 +11,9 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    check_out,
     input_problem,
     number,
-    output_problem,
     read_checkpoint,
     whole_number,
 )
@@ -118,10 +118,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
             problems.append(f"--{name}: is missing; examples are in examples/risk/data")
         elif problem := input_problem(f"--{name}", address):
             problems.append(problem)
-    if given.out is None:
-        problems.append("--out: is missing; name a directory for the results")
-    elif problem := output_problem("--out", given.out):
-        problems.append(problem)
+    check_out(given, problems)
     paths = whole_number("--paths", given.paths, (2 * BLOCK, 2**32), problems)
     step = whole_number("--step", given.step, (1, 12), problems)
     margin = number("--margin-period", given.margin_period, (0, 90), problems)

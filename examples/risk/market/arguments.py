@@ -19,9 +19,9 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    check_out,
     input_problem,
     number,
-    output_problem,
     read_checkpoint,
     whole_number,
 )
@@ -192,10 +192,7 @@ def read_arguments(words: Sequence[str]) -> Arguments | None:
             problems.append(problem)
     horizon = _days("--horizon", given.horizon, problems)
     _check_model(given, problems)
-    if given.out is None:
-        problems.append("--out: is missing; name a directory for the results")
-    elif problem := output_problem("--out", given.out):
-        problems.append(problem)
+    check_out(given, problems)
     arguments = Arguments(
         prices=given.prices or "",
         portfolio=given.portfolio or "",
