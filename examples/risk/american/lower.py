@@ -168,7 +168,7 @@ class Lower:
         self.moments.reduce(comm)
         going_on = self.moments.estimate(0)
         at_once = float(self._contract.exercise(self._spots[:, None], np.empty(1))[0])
-        exercised = self._contract.today and at_once >= going_on.value.value
+        exercised = self._contract.today and at_once >= max(going_on.value.value, self._european)
         greeks = None
         if self._derivatives and exercised:
             greeks = exercised_today(self._contract, self._spots)

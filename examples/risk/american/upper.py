@@ -122,7 +122,7 @@ class Upper:
         self._contract, self._policy, self._forward, self._going_on, self.blocks = contract, policy, forward, going_on, blocks
         self._hedge, self._early = hedge, early and len(contract.dates) > 1
         self._assets = len(spots)
-        # A put pays one strike at most; what a call pays has no bound, and the spot is what it is worth at most
+        # What gains may be taken for: a put pays one strike; what a call pays has no bound, but it is worth less than the spots
         self._largest = 1.0 if contract.payoff.endswith("put") else float(spots.sum())
         self._at_once = float(contract.exercise(spots[:, None], np.empty(1))[0]) if contract.today else 0.0
         self._discounts = np.exp(-rate * np.asarray(contract.dates))
