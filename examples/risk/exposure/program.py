@@ -11,7 +11,7 @@ from examples.risk.exposure.curve import read_curve
 from examples.risk.exposure.hull_white import HullWhite
 from examples.risk.exposure.simulation import KEPT, Plan, Simulation
 from examples.risk.exposure.trades import MONTHS, read_counterparties, read_swaps
-from examples.risk.numerics.provenance import digest, provenance
+from examples.risk.numerics.provenance import provenance
 from examples.workload.communicator import Communicator
 from examples.workload.errors import Malformed
 from examples.workload.program import run_program
@@ -32,14 +32,14 @@ def work(comm: Communicator, arguments: Arguments) -> None:
     plan = _plan(arguments)
     simulation = Simulation(plan)
     place = prepare(comm, arguments.out, (TABLE, *(CHARTS if arguments.plots else ()), RESULT))
-    inputs = {name: digest(address) for name, address in arguments.inputs.items()}
+    made = provenance(comm, arguments.inputs, arguments.seed)
+    inputs = comm.bcast({name: each["sha256"] for name, each in made["inputs"].items()})  # rank 0 read them
     asked = {
         name: str(getattr(arguments, name))
         for name in ("reversion", "volatility", "own_spread", "own_recovery", "step", "margin", "paths", "seed")
     }
     with Restart(comm, arguments.checkpoint, "exposure", {**inputs, **asked}, KEPT) as restart:
         found = simulation.run(comm, restart)
-    made = provenance(comm, arguments.inputs, arguments.seed)
     if comm.rank == 0:
         result = json.dumps({**made, **report.figures(plan, found)}, indent=2) + "\n"
         written = {RESULT: result, TABLE: report.exposures_csv(plan, found)}

@@ -87,9 +87,18 @@ class Exposures:
 
 @dataclass(frozen=True, slots=True)
 class _Date:
-    """One date of the simulation, in ascending order; ``row``: of the exposures, -1 if the date only fixes rates or collateral."""
+    """One date of the simulation, in ascending order.
 
-    slice: Slice
+    Attributes:
+        time: years from today.
+        slice: what values the netting sets; None if the date only fixes rates.
+        row: of the exposures; -1 if it has none.
+        margin: whether collateral is called.
+        reset: month in which rates are fixed; 0 if none are.
+    """
+
+    time: float
+    slice: Slice | None
     row: int
     margin: bool
     reset: int
@@ -100,12 +109,19 @@ class Simulation:
 
     Args:
         plan: what is simulated.
+
+    Attributes:
+        sets: the netting sets.
+        months: dates of exposure, today first, (dates,).
+        values_today: of the netting sets, in money.
+        scale: of figures: gross notionals, (netting sets,).
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.sets = NettingSets(plan.swaps, len(plan.counterparties.names), plan.model)
         self.months = np.arange(0, self.sets.last + plan.step, plan.step)  # so that defaults until the last payment count
+        self.values_today = self.sets.values_today()
         self._dates = self._schedule()
         self.scale = np.maximum(self.sets.gross, 1e-300)
         weights = default_weights(plan.counterparties.spread, plan.counterparties.recovery, self.months / MONTHS)
@@ -118,7 +134,13 @@ class Simulation:
         margins = {month - self.plan.margin * MONTHS for month in rows if month > self.plan.margin * MONTHS} if agreed else set()
         resets = set(map(float, self.sets.resets()))
         return [
-            _Date(self.sets.slice(month), rows.get(month, -1), month in margins, int(month) if month in resets else 0)
+            _Date(
+                month / MONTHS,
+                self.sets.slice(month) if month in rows or month in margins else None,
+                rows.get(month, -1),
+                month in margins,
+                int(month) if month in resets else 0,
+            )
             for month in sorted({*rows, *margins, *resets})
         ]
 
@@ -162,7 +184,7 @@ class Simulation:
             means[1, -1],
             errors[0, -1],
             errors[1, -1],
-            self.sets.values_today(),
+            self.values_today,
         )
 
 
@@ -180,7 +202,7 @@ class _Block:
         dates = simulation._dates  # noqa: SLF001 - one class in two
         self._normals = Normals(Philox(plan.seed, _STREAM), BLOCK // 2)
         self._z, self._draws = np.empty(BLOCK), np.empty(BLOCK // 2)
-        self._basis = np.empty((max((each.slice.weights.shape[1] for each in dates), default=1), BLOCK))
+        self._basis = np.empty((max((each.slice.weights.shape[1] for each in dates if each.slice), default=1), BLOCK))
         self._values, self._collateral = (np.zeros((len(simulation.scale), BLOCK)) for _ in range(2))
         self._within = np.empty_like(self._values)
         self._fixed = {each.reset: np.empty(BLOCK) for each in dates if each.reset}
@@ -194,7 +216,7 @@ class _Block:
         simulation, half = self._of, BLOCK // 2
         plan, scale = simulation.plan, simulation.scale
         figures = np.zeros((_FIGURES, len(simulation.months) + 1, len(scale)))
-        today = simulation.sets.values_today()
+        today = simulation.values_today
         held = np.where(self._agreed, today - np.clip(today, -plan.counterparties.threshold, plan.counterparties.threshold), 0.0)
         figures[0, 0], figures[1, 0] = np.maximum(today - held, 0.0) / scale, np.maximum(held - today, 0.0) / scale
         self._z[:] = 0.0
@@ -202,7 +224,7 @@ class _Block:
         self._called, self._then[:] = 0.0, 0.0
         before = 0.0
         for index, date in enumerate(simulation._dates):  # noqa: SLF001 - one class in two
-            variance = float(plan.model.variance(date.slice.time))
+            variance = float(plan.model.variance(date.time))
             self._normals.fill(number, self._draws, date=index)
             np.multiply(self._draws, np.sqrt(variance - before), out=self._draws)
             self._z[:half] += self._draws
@@ -210,12 +232,12 @@ class _Block:
             before = variance
             if date.reset:
                 self._fixed[date.reset][:] = self._z
-            if date.row >= 0 or date.margin:
+            if date.slice:
                 values = self._value(date.slice)
                 if date.margin and not plan.margin:  # what is called is there at once
                     self._call_margin(values, date.slice)
                 if date.row >= 0:
-                    self._count(values, figures[:, date.row], date.slice.time)
+                    self._count(values, figures[:, date.row], date.time)
                 if date.margin and plan.margin:
                     self._call_margin(values, date.slice)
         for side, weights in enumerate(simulation._defaults):  # noqa: SLF001 - one class in two
