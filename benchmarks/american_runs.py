@@ -8,14 +8,14 @@ import numpy as np
 
 from examples.risk.american.basis import basis_of
 from examples.risk.american.contract import Contract
-from examples.risk.american.lower import Draws, Lower, LowerBound
+from examples.risk.american.lower import Draws, Lower, LowerBound, lower_bound
 from examples.risk.american.model import Gbm, Heston
 from examples.risk.american.policy import Decisions, Policy
 from examples.risk.american.priced import in_money
 from examples.risk.american.sources import Sources
 from examples.risk.american.sweep import BLOCK, Sweep, sweep
 from examples.risk.american.trades import Trade
-from examples.risk.american.upper import OUTER, Hedge, Upper
+from examples.risk.american.upper import OUTER, Hedge, Upper, upper_bound
 from examples.risk.numerics.estimates import Estimate
 from examples.workload.arguments import CheckpointPlan
 from examples.workload.communicator import Alone, Communicator
@@ -93,9 +93,7 @@ class Phases:
         forward = self._sources.lower(draws)
         contract, model, decisions = self.trade.contract, self.trade.model, self.decisions(policy)
         lower = Lower(contract, model, decisions, forward, draws, greeks=greeks, controlled=controlled)
-        for block in range(draws.blocks):
-            lower.add(block)
-        return lower.bound(Alone())
+        return lower_bound(Alone(), lower, draws)
 
     def upper(self, policy: Policy, lower: LowerBound, outer: int, inner: int) -> Estimate:
         """By paths within paths; in money."""
@@ -112,6 +110,4 @@ class Phases:
             outer // OUTER,
             Hedge(trade.contract, trade.model, lower.going_on.coefficients, inner),
         )
-        for block in range(upper.blocks):
-            upper.add(block)
-        return in_money(upper.bound(Alone()).value, strike)
+        return in_money(upper_bound(Alone(), upper).value, strike)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from examples.workload.communicator import Communicator
@@ -62,11 +61,6 @@ def add_blocks(
         if number % rounds_between == 0 and number < rounds and restart.due():
             rest = [each for first, end in shares for each in _cut(left, min(first + number, end), end)]
             restart.save(done + number, arrays={"sums": summed.state()}, state={"left": rest})
-
-
-def added(states: State, like: State) -> State:
-    """The sum of states along the first axis, for sums that are exact in any order; zeros, if there are none."""
-    return np.asarray(states.sum(axis=0)) if len(states) else np.zeros_like(like)
 
 
 def _cut(ranges: Ranges, first: int, end: int) -> Iterator[tuple[int, int]]:
