@@ -10,6 +10,7 @@ May import: numpy, batchhpc.rank, and boto3 inside the function that needs it; m
     errors.py        what is wrong with arguments and with files
     communicator.py  the calls of mpi4py's MPI.Comm that workloads make
     files.py         input files, here and in S3
+    text.py          small text files: CSV by lines, numbers, all problems in one error
     restart.py       checkpoints of one phase: when to save, what was saved
     results.py       output files, written by all ranks at once and visible only when whole
     chart.py         SVG, by hand

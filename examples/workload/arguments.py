@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import NoReturn
 
 from examples.workload.errors import BadArguments
 from examples.workload.files import source
+from examples.workload.text import number_of
 
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -81,10 +81,7 @@ def whole_number(name: str, text: str, limits: tuple[int, int], problems: list[s
 
 def number(name: str, text: str, limits: tuple[float, float], problems: list[str]) -> float:
     """A number within the limits, both included."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = number_of(text)
     if limits[0] <= value <= limits[1]:
         return value
     problems.append(f"{name}: is {text!r}, but must be a number from {limits[0]:g} to {limits[1]:g}")
@@ -131,6 +128,11 @@ def named_twice(name: str, addresses: Sequence[str]) -> list[str]:
             problems.append(f"{name}: {address} is named twice{also}")
         seen.setdefault(file, address)
     return problems
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Where results go; see `check_out`."""
+    parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
 
 
 def check_out(given: argparse.Namespace, problems: list[str]) -> None:

@@ -11,6 +11,7 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    add_out,
     check_out,
     input_problem,
     number,
@@ -98,7 +99,7 @@ def make_parser() -> Parser:
         help="variance of noise by that of the genome (default: estimated, by restricted likelihood)",
     )
     parser.add_argument("--score", metavar="FILE", help="polygenic scores, header 'ID A1 NAME ...': gwas.sscore")
-    parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
+    add_out(parser)
     add_checkpoint(parser)
     return parser
 

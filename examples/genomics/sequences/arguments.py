@@ -11,6 +11,7 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    add_out,
     check_out,
     input_problem,
     named_twice,
@@ -44,7 +45,7 @@ def add_reading(parser: Parser) -> None:
     parser.add_argument(
         "inputs", nargs="*", metavar="INPUT", help="FASTA or FASTQ file, plain, gzip or BGZF; a path or s3://bucket/key"
     )
-    parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
+    add_out(parser)
     parser.add_argument(
         "--chunk",
         default="8 MiB",

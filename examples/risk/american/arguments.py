@@ -22,6 +22,7 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    add_out,
     check_out,
     input_problem,
     read_checkpoint,
@@ -139,7 +140,7 @@ def make_parser() -> Parser:
     parser.add_argument("--seed", default="1", metavar="N", help="of all draws (default: 1)")
     parser.add_argument("--plots", action="store_true", help="charts: exercise boundary, bounds against paths")
     parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
-    parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
+    add_out(parser)
     add_checkpoint(parser)
     return parser
 

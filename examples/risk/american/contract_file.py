@@ -21,6 +21,7 @@ from examples.risk.american.fields import Fields, shown
 from examples.risk.american.trades import Trade, read_trade
 from examples.workload.errors import Malformed
 from examples.workload.files import source
+from examples.workload.text import malformed
 
 _LIST = "contracts"
 _MOST = 1000
@@ -68,8 +69,7 @@ def read_contracts(address: str, warnings: list[str]) -> list[Trade]:
         names.setdefault(name, at)
         trades += [trade] if trade else []
     if problems:
-        told = list(dict.fromkeys(problems))  # a wrong default is wrong in every contract, and told once
-        raise Malformed(address, "\n  ".join(told) if len(told) == 1 else "\n  ".join([f"{len(told)} problems", *told]))
+        raise malformed(address, list(dict.fromkeys(problems)))  # a wrong default is wrong in every contract, and told once
     return trades
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from examples.workload.errors import Malformed
-from examples.workload.files import source
-
-_MOST_TOLD = 20
+from examples.workload.text import lines_of, malformed, number_of
 
 
 @dataclass(slots=True)
@@ -37,10 +33,7 @@ class Table:
         text = self.text(line, column)
         if not text and not math.isnan(empty):
             return empty
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        value = number_of(text)
         if limits[0] <= value <= limits[1]:
             return value
         self.problem(line, column, f"is {text!r}, but must be a number from {limits[0]:g} to {limits[1]:g}")
@@ -65,9 +58,7 @@ class Table:
             Malformed: with every problem, up to twenty.
         """
         if self._problems:
-            more = len(self._problems) - _MOST_TOLD
-            told = self._problems[:_MOST_TOLD] + ([f"and {more} more"] if more > 0 else [])
-            raise Malformed(self.address, "\n  ".join(["has problems:", *told]) if len(told) > 1 else told[0])
+            raise malformed(self.address, self._problems)
 
 
 def read_table(address: str, columns: Sequence[str], optional: Sequence[str] = ()) -> Table:
@@ -77,13 +68,9 @@ def read_table(address: str, columns: Sequence[str], optional: Sequence[str] = (
         Malformed: it is not text, a column is missing or unknown, or a row has another number of fields.
         OSError: it cannot be read.
     """
-    with source(address).stream() as file:
-        content = file.read()
-    try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), skipinitialspace=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Malformed(address, f"is no CSV: {error}") from error
-    head = [name.strip() for name in rows[0]] if rows else []
+    problems: list[str] = []
+    rows = lines_of(address, problems)
+    head = [name.strip() for name in next(rows, (1, []))[1]]
     twice = sorted({name for name in head if head.count(name) > 1})
     if twice:
         raise Malformed(address, f"has the column {', '.join(twice)} twice")
@@ -94,8 +81,8 @@ def read_table(address: str, columns: Sequence[str], optional: Sequence[str] = (
         raise Malformed(
             address, f"{'; '.join(told)}; the columns are {', '.join(columns)}, and {', '.join(optional) or 'no other'}"
         )
-    table = Table(address, [], {})
-    for line, row in enumerate(rows[1:], 2):
+    table = Table(address, [], {}, problems)
+    for line, row in rows:
         if not any(map(str.strip, row)):
             continue
         if len(row) != len(head):

@@ -19,6 +19,7 @@ from examples.workload.arguments import (
     CheckpointPlan,
     Parser,
     add_checkpoint,
+    add_out,
     check_out,
     input_problem,
     number,
@@ -172,7 +173,7 @@ def make_parser() -> Parser:
     parser.add_argument("--brute-force", action="store_true", help="value every scenario: the same figures in many times the time")
     parser.add_argument("--plots", action="store_true", help="charts of losses, components, back-test and convergence")
     parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
-    parser.add_argument("--out", metavar="DIR", help="directory of the results; all nodes must see it")
+    add_out(parser)
     add_checkpoint(parser)
     return parser
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from examples.risk.market.prices import lines_of, malformed, number_of
+from examples.workload.text import lines_of, malformed, number_of
 
 Reals = npt.NDArray[np.float64]
 _SYMMETRIC = 1e-6  # relative difference of two elements that should be one

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from examples.risk.market.book import Book, Options
-from examples.risk.market.prices import MOST_MONEY, Prices, day_of, lines_of, malformed, number_of, text_of
+from examples.risk.market.prices import MOST_MONEY, Prices, day_of
+from examples.workload.text import lines_of, malformed, number_of, text_of
 
 FIELDS = ("underlying", "type", "quantity", "strike", "expiry", "volatility")
 _OF_OPTIONS = FIELDS[3:]

@@ -34,7 +34,7 @@ def test_all_problems_of_swaps_are_told_with_line_and_column(tmp_path: Path) -> 
     with pytest.raises(Malformed) as caught:
         read_swaps(path, counterparties())
     assert str(caught.value).split("\n") == [
-        f"{path}: has problems:",
+        f"{path}: 8 problems",
         "  line 3, counterparty: 'Z' is not among the counterparties",
         "  line 3, direction: is 'sell', but must be payer or receiver",
         "  line 3, maturity: 5.01 years are not whole months",
