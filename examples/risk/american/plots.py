@@ -66,8 +66,10 @@ def bounds(
     title: str, lower: Sequence[tuple[int, Estimate]], upper: Sequence[tuple[int, Estimate]], reference: float | None
 ) -> str:
     """Lower and upper bound, with 95 % intervals, by the share of their paths that had been drawn."""
-    intervals = [estimate.interval() for _, estimate in (*lower[1:], *upper[1:], *lower[-1:], *upper[-1:])]
-    values = np.array([end for each in intervals for end in each] + ([reference] if reference is not None else []))
+    # The first intervals of an upper bound may be as wide as the price: they are cut off at the chart's edges
+    intervals = [estimate.interval() for points in (lower, upper) for _, estimate in points[len(points) // 2 :]]
+    middles = [estimate.value for points in (lower, upper) for _, estimate in points[1:]]
+    values = np.array([end for each in intervals for end in each] + middles + ([reference] if reference is not None else []))
     low, high = _padded(values[np.isfinite(values)])
     chart = Chart(title, Axis("paths so far, % of all", 0, 100), Axis("price", low, high + _LEGEND * (high - low)))
     entries = []
