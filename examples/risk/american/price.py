@@ -58,7 +58,7 @@ class Pricing:
         """All phases; collective."""
         policy, sweep = self._policy()
         lower, going = self._lower(policy)
-        upper = self._upper(policy, going) if self._arguments.sizes.outer else None
+        upper = self._upper(policy, going, lower.value.value) if self._arguments.sizes.outer else None
         return Priced(self._trade, policy, sweep, lower, going, upper)
 
     @contextmanager
@@ -128,7 +128,8 @@ class Pricing:
         self._finished.keep(phase, [bound.words(), going.words()])
         return bound, going
 
-    def _upper(self, policy: Policy, going: Going) -> Bound:
+    def _upper(self, policy: Policy, going: Going, least: float) -> Bound:
+        """At least the lower bound, which is not the policy's where the European option is worth more."""
         sizes, trade, phase = self._arguments.sizes, self._trade, f"{self._number} upper"
         if (words := self._finished.of(phase)) is not None:
             return Bound.of(words)
@@ -150,7 +151,8 @@ class Pricing:
             add_blocks(self._comm, upper.blocks, _exact(upper.add, upper), restart, progress.reach)
         counted = Counted(self._comm)
         found = upper.bound(counted)
-        bound = _bound(found.value, found.paths, found.convergence, strike, counted)
+        value = Estimate(max(found.value.value, least / strike), found.value.error)
+        bound = _bound(value, found.paths, found.convergence, strike, counted)
         self._finished.keep(phase, bound.words())
         return bound
 

@@ -42,6 +42,14 @@ def test_what_is_not_worth_exercising_early_is_european(
     assert (found.lower.value.value, found.upper.value.value) == pytest.approx((european, european), rel=1e-7)
 
 
+def test_bounds_do_not_cross_far_out_of_the_money(tmp_path: Path) -> None:
+    """Where the European price is the lower bound, since the policy's paths saw less, the upper bound is not below it."""
+    found = priced(tmp_path, "--payoff put --spot 100 --strike 70 --rate 5% --volatility 20% --expiry .5 --dates 10")
+    assert found.upper is not None
+    assert found.lower.value.error == 0  # the European
+    assert found.upper.value.value >= found.lower.value.value
+
+
 def test_a_call_on_the_best_without_dividends_has_no_gap(tmp_path: Path) -> None:
     """The theorem is not of one asset: nothing is gained by hindsight over holding to the last date."""
     found = priced(tmp_path, "--payoff max-call --assets 3 --spot 100 --strike 100 --rate 5% --volatility 20% --expiry 1 --dates 4")
